@@ -1,0 +1,1 @@
+"""Turn a YAML file and overrides into one immutable, checked configuration."""

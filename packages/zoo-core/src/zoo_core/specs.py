@@ -1,0 +1,176 @@
+"""Own what a plugin declares: one frozen spec per component, heavy parts named by `LazyRef`.
+
+A spec can be listed, compared and checked without importing the component it stands for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from zoo_core.artifacts import InputSpec, OnnxModel
+from zoo_core.lazy import LazyRef
+from zoo_core.names import is_alias, is_name
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+API_VERSION = 1
+"""Version of the plugin interface; a plugin states the one it was written for as `zoo_api = 1`."""
+
+BENCHMARK = "benchmark"
+DEPLOY = "deploy"
+INFER = "infer"
+ABILITIES = frozenset({BENCHMARK, DEPLOY, INFER})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spec:
+    """Name a component, say in one line what it is, and give the other names it answers to."""
+
+    kind: ClassVar[str] = ""
+
+    name: str
+    summary: str
+    aliases: tuple[str, ...] = ()
+    """Other spellings users know, such as `STM32H747I-DISCO`; looked up ignoring case."""
+    tags: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        """Refuse an illegal name or alias and a missing summary.
+
+        Raises:
+            ValueError: With the text that `zoo plugins` shows for the spec that is dropped.
+        """
+        if not is_name(self.name):
+            msg = f'{self.kind} name "{self.name}" is not [a-z0-9_]'
+            raise ValueError(msg)
+        for alias in self.aliases:
+            if not is_alias(alias):
+                msg = f'{self.kind} {self.name}: alias "{alias}" is not letters, digits, ".", "_" or "-"'
+                raise ValueError(msg)
+        if not self.summary.strip() or "\n" in self.summary:
+            msg = f"{self.kind} {self.name}: the summary must be one line that is not empty"
+            raise ValueError(msg)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskFiles:
+    """Name the checkpoint files that users of a use case know."""
+
+    best: str = "best_model.pt"
+    last: str = "last_model.pt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskSpec(Spec):
+    """Declare a use case: what its sections accept and how its `Task` object is built."""
+
+    kind: ClassVar[str] = "task"
+
+    build: LazyRef[Callable[..., Any]]
+    """`(config: RunConfig, model: ModelInfo) -> protocols.Task`."""
+    sections: Mapping[str, LazyRef[type[BaseModel]]] = field(default_factory=dict)
+    """Configuration classes of the sections this use case shapes: `training`, `preprocessing`, ..."""
+    default_dataset: str | None = None
+    """Data set used when the `dataset` section names none."""
+    model_types: tuple[str, ...] = ()
+    """Values of `model.model_type` that belong to this use case."""
+    files: TaskFiles = TaskFiles()
+    starter: LazyRef[str] | None = None
+    """Text of the commented YAML that `zoo init` writes, as a module attribute."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSpec(Spec):
+    """Declare a model, or with `family` every model that a library lists."""
+
+    kind: ClassVar[str] = "model"
+
+    task: str
+    build: LazyRef[Callable[..., Any]]
+    """`(section: ModelSection, context: protocols.ModelContext) -> torch.nn.Module`."""
+    config: LazyRef[type[BaseModel]]
+    """Class of the `model` section, a subclass of `zoo_core.config.sections.ModelSection`."""
+    input: InputSpec = InputSpec(3, 224, 224)
+    licence: str = ""
+    pretrained: tuple[str, ...] = ()
+    """Data sets for which weights exist, such as `imagenet`."""
+    family: LazyRef[Callable[[], Iterable[str]]] | None = None
+    """Names this spec answers to beside its own, listed by a library on demand."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetSpec(Spec):
+    """Declare a data set format or a concrete data set."""
+
+    kind: ClassVar[str] = "dataset"
+
+    task: str
+    build: LazyRef[Callable[..., Any]]
+    """`(section: DatasetSection, request: protocols.DataRequest) -> protocols.SplitDatasets`."""
+    config: LazyRef[type[BaseModel]]
+    """Class of the `dataset` section, a subclass of `zoo_core.config.sections.DatasetSection`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainerSpec(Spec):
+    """Declare a trainer; `tasks` limits it to some use cases."""
+
+    kind: ClassVar[str] = "trainer"
+
+    build: LazyRef[Callable[..., Any]]
+    """`(config: RunConfig) -> protocols.Trainer`."""
+    config: LazyRef[type[BaseModel]] | None = None
+    """Class of the `training` section; without it the task's class holds."""
+    tasks: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuantizerSpec(Spec):
+    """Declare a quantizer of ONNX models."""
+
+    kind: ClassVar[str] = "quantizer"
+
+    build: LazyRef[Callable[..., Any]]
+    """`(section: QuantizationSection) -> protocols.Quantizer`."""
+    config: LazyRef[type[BaseModel]]
+    """Class of the `quantization` section."""
+    calibrates: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetSpec(Spec):
+    """Declare a place where models run: this machine, a board, a cloud."""
+
+    kind: ClassVar[str] = "target"
+
+    build: LazyRef[Callable[..., Any]]
+    """`(config: RunConfig) -> protocols.Target`."""
+    abilities: frozenset[str]
+    """Subset of `ABILITIES`."""
+    accepts: tuple[type[OnnxModel], ...] = (OnnxModel,)
+    sections: Mapping[str, LazyRef[type[BaseModel]]] = field(default_factory=dict)
+    """Configuration classes for `benchmarking`, `deployment` and `tools`."""
+
+    def __post_init__(self) -> None:
+        """Refuse unknown abilities beside what every spec refuses.
+
+        Raises:
+            ValueError: When an ability is not one of `ABILITIES`.
+        """
+        Spec.__post_init__(self)
+        if unknown := self.abilities - ABILITIES:
+            msg = f"target {self.name}: unknown abilities {sorted(unknown)}, expected {sorted(ABILITIES)}"
+            raise ValueError(msg)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackerSpec(Spec):
+    """Declare an experiment tracker that receives the events of a run."""
+
+    kind: ClassVar[str] = "tracker"
+
+    build: LazyRef[Callable[..., Any]]
+    """`(config: RunConfig, run_dir: Path) -> protocols.Tracker`."""

@@ -1,0 +1,3 @@
+"""Object detection for zoo."""
+
+__version__ = "0.1.0"

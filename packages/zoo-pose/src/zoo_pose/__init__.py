@@ -1,0 +1,3 @@
+"""Pose estimation for zoo."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,3 @@
+"""Person re-identification for zoo."""
+
+__version__ = "0.1.0"
