@@ -255,6 +255,10 @@ class Task(Protocol):
         """Return the decoder of predictions."""
         ...
 
+    def check_outputs(self, shapes: Sequence[tuple[int | None, ...]]) -> tuple[str, ...]:
+        """Return what is wrong with the shapes of a model's outputs, each (N, ...), as sentences."""
+        ...
+
     def metric_key(self, metric: MetricValue) -> str | None:
         """Return the key under which users of ST's services know a metric, such as `int_acc_test_set`."""
         ...
@@ -428,9 +432,42 @@ class Tracker(Protocol):
 
 
 __all__ = [
-    "PREDICTION", "QUANTIZATION", "SPLITS", "TEST", "TRAIN", "VALIDATION",
-    "Artifact", "Batch", "Benchmarks", "CalibrationData", "Checkpoint", "DataRequest", "Decoder", "Deploys",
-    "Evaluator", "FloatOnnx", "ImageDataset", "InferenceSession", "Infers", "ModelContext", "ModelInfo",
-    "OnnxModel", "Preprocessing", "Progress", "ProgressTask", "QuantizationOutcome", "QuantizedOnnx", "Quantizer",
-    "Result", "Sample", "SplitDatasets", "Stage", "Target", "Task", "Tracker", "TrainJob", "TrainOutcome", "Trainer",
+    "PREDICTION",
+    "QUANTIZATION",
+    "SPLITS",
+    "TEST",
+    "TRAIN",
+    "VALIDATION",
+    "Artifact",
+    "Batch",
+    "Benchmarks",
+    "CalibrationData",
+    "Checkpoint",
+    "DataRequest",
+    "Decoder",
+    "Deploys",
+    "Evaluator",
+    "FloatOnnx",
+    "ImageDataset",
+    "InferenceSession",
+    "Infers",
+    "ModelContext",
+    "ModelInfo",
+    "OnnxModel",
+    "Preprocessing",
+    "Progress",
+    "ProgressTask",
+    "QuantizationOutcome",
+    "QuantizedOnnx",
+    "Quantizer",
+    "Result",
+    "Sample",
+    "SplitDatasets",
+    "Stage",
+    "Target",
+    "Task",
+    "Tracker",
+    "TrainJob",
+    "TrainOutcome",
+    "Trainer",
 ]

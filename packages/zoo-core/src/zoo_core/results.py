@@ -58,6 +58,15 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WeightsResult(Result):
+    """Report where the weights of a model came from that is used without training."""
+
+    service: ClassVar[str] = "weights"
+
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingResult(Result):
     """Report a training: how long it ran and which epoch gave the best weights."""
 
@@ -146,6 +155,7 @@ class DeploymentResult(Result):
 RESULT_TYPES: dict[str, type[Result]] = {
     cls.service: cls
     for cls in (
+        WeightsResult,
         TrainingResult,
         ExportResult,
         QuantizationResult,
@@ -163,7 +173,7 @@ def result_from_dict(data: Mapping[str, Any]) -> Result:
     Raises:
         ValueError: When the schema version is unknown or a field has another type.
     """
-    from pydantic import TypeAdapter  # noqa: PLC0415 - only readers of stored runs pay for it
+    from pydantic import TypeAdapter
 
     if data.get("schema_version") != SCHEMA_VERSION:
         msg = f"result of schema version {data.get('schema_version')}, this is {SCHEMA_VERSION}"

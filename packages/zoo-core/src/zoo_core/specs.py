@@ -22,6 +22,7 @@ API_VERSION = 1
 BENCHMARK = "benchmark"
 DEPLOY = "deploy"
 INFER = "infer"
+IMAGENET_INPUT = InputSpec(3, 224, 224)
 ABILITIES = frozenset({BENCHMARK, DEPLOY, INFER})
 
 
@@ -37,22 +38,22 @@ class Spec:
     """Other spellings users know, such as `STM32H747I-DISCO`; looked up ignoring case."""
     tags: frozenset[str] = frozenset()
 
-    def __post_init__(self) -> None:
-        """Refuse an illegal name or alias and a missing summary.
+    def faults(self) -> tuple[str, ...]:
+        """Return what is wrong with this spec, as `zoo plugins` shows it when the spec is dropped.
 
-        Raises:
-            ValueError: With the text that `zoo plugins` shows for the spec that is dropped.
+        Making a faulty spec raises nothing, since that would end the hook that yields it together with its neighbours.
         """
+        found = []
         if not is_name(self.name):
-            msg = f'{self.kind} name "{self.name}" is not [a-z0-9_]'
-            raise ValueError(msg)
-        for alias in self.aliases:
-            if not is_alias(alias):
-                msg = f'{self.kind} {self.name}: alias "{alias}" is not letters, digits, ".", "_" or "-"'
-                raise ValueError(msg)
+            found.append(f'{self.kind} name "{self.name}" is not [a-z0-9_]')
+        found.extend(
+            f'{self.kind} {self.name}: alias "{alias}" is not letters, digits, ".", "_" or "-"'
+            for alias in self.aliases
+            if not is_alias(alias)
+        )
         if not self.summary.strip() or "\n" in self.summary:
-            msg = f"{self.kind} {self.name}: the summary must be one line that is not empty"
-            raise ValueError(msg)
+            found.append(f"{self.kind} {self.name}: the summary must be one line that is not empty")
+        return tuple(found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +94,7 @@ class ModelSpec(Spec):
     """`(section: ModelSection, context: protocols.ModelContext) -> torch.nn.Module`."""
     config: LazyRef[type[BaseModel]]
     """Class of the `model` section, a subclass of `zoo_core.config.sections.ModelSection`."""
-    input: InputSpec = InputSpec(3, 224, 224)
+    input: InputSpec = IMAGENET_INPUT
     licence: str = ""
     pretrained: tuple[str, ...] = ()
     """Data sets for which weights exist, such as `imagenet`."""
@@ -154,16 +155,11 @@ class TargetSpec(Spec):
     sections: Mapping[str, LazyRef[type[BaseModel]]] = field(default_factory=dict)
     """Configuration classes for `benchmarking`, `deployment` and `tools`."""
 
-    def __post_init__(self) -> None:
-        """Refuse unknown abilities beside what every spec refuses.
-
-        Raises:
-            ValueError: When an ability is not one of `ABILITIES`.
-        """
-        Spec.__post_init__(self)
-        if unknown := self.abilities - ABILITIES:
-            msg = f"target {self.name}: unknown abilities {sorted(unknown)}, expected {sorted(ABILITIES)}"
-            raise ValueError(msg)
+    def faults(self) -> tuple[str, ...]:
+        """Return what is wrong with this spec, unknown abilities included."""
+        unknown = sorted(self.abilities - ABILITIES)
+        text = f"target {self.name}: unknown abilities {unknown}, expected {sorted(ABILITIES)}"
+        return (*Spec.faults(self), *([text] if unknown else []))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""Turn results into what people compare: summaries of one run, differences between several."""

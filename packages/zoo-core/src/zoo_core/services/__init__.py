@@ -1,0 +1,1 @@
+"""Carry a configuration through its chain of services, from training to deployment."""

@@ -1,0 +1,243 @@
+"""Own what the stages of one run share: configuration, data, task, model, made only when first used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo_core.artifacts import Artifact, Checkpoint, FloatOnnx, InputSpec
+from zoo_core.config.load import LoadedConfig
+from zoo_core.errors import DataError, MissingError, UserError
+from zoo_core.plugins.guard import plugin_code
+from zoo_core.protocols import (
+    DataRequest,
+    ImageDataset,
+    InferenceSession,
+    ModelContext,
+    ModelInfo,
+    Progress,
+    SplitDatasets,
+    Task,
+)
+from zoo_core.runs.layout import RunLayout
+from zoo_core.services.metadata import describe_model, refuse_contradictions
+from zoo_core.services.model_file import ModelFile, read_model_file
+
+if TYPE_CHECKING:
+    import torch
+
+    from zoo_core.plugins.registry import Resolved
+
+
+class RunContext:
+    """Offer the stages of a run what they share."""
+
+    def __init__(
+        self,
+        loaded: LoadedConfig,
+        layout: RunLayout,
+        progress: Progress,
+        *,
+        splits: frozenset[str],
+        seed: int,
+        follower: bool = False,
+    ) -> None:
+        self.loaded = loaded
+        self.config = loaded.config
+        self.selection = loaded.selection
+        self.layout = layout
+        self.progress = progress
+        self.splits = splits
+        self.seed = seed
+        self.follower = follower
+        """Whether this process only computes its share of a distributed training and writes nothing."""
+        self.artifacts: list[Artifact] = []
+        """Models made so far, oldest first."""
+
+    @cached_property
+    def model_file(self) -> ModelFile | None:
+        """Return what `model.model_path` holds."""
+        path = self.config.model.model_path
+        return None if path is None else read_model_file(Path(path))
+
+    @cached_property
+    def datasets(self) -> SplitDatasets:
+        """Return the splits that the chain needs.
+
+        Raises:
+            DataError: When the data set cannot serve the run.
+        """
+        if not self.splits or self.selection.dataset is None:
+            return SplitDatasets(class_names=self.config.dataset.class_names or ())
+        request = DataRequest(
+            splits=self.splits,
+            seed=self.config.dataset.seed,
+            check_image_files=self.config.dataset.check_image_files,
+            progress=self.progress,
+        )
+        with self.code_of(self.selection.dataset, "build"):
+            datasets: SplitDatasets = self.selection.dataset.spec.build.load()(self.config.dataset, request)
+        return datasets
+
+    @cached_property
+    def input(self) -> InputSpec:
+        """Return the input size: from the configuration, else the model file, else the model's own."""
+        if self.config.model.input_shape is not None:
+            return InputSpec(*self.config.model.input_shape)
+        if self.model_file is not None and self.model_file.input is not None:
+            return self.model_file.input
+        if self.selection.model is not None:
+            return self.selection.model.spec.input
+        raise UserError("model.input_shape is not set and the model does not state it.", hint="Set it to [C, H, W].")
+
+    @cached_property
+    def class_names(self) -> tuple[str, ...]:
+        """Return the classes: from the data, else the configuration, else the model file, else numbered."""
+        from_file = self.model_file.class_names if self.model_file is not None else ()
+        names = self.datasets.class_names or self.config.dataset.class_names or from_file
+        if names:
+            return tuple(names)
+        count = self.config.dataset.num_classes or self.config.model.num_classes or 0
+        return tuple(f"class_{index}" for index in range(count))
+
+    @cached_property
+    def info(self) -> ModelInfo:
+        """Return the name, input and classes of the model."""
+        name = self.config.model.model_name
+        if name is None and self.model_file is not None:
+            name = self.model_file.metadata.get("model_name") or self.model_file.artifact.path.stem
+        return ModelInfo(name=name or "model", input=self.input, class_names=self.class_names)
+
+    @cached_property
+    def task(self) -> Task:
+        """Return the use case's own object, with the preprocessing that the model was made with."""
+        with self.code_of(self.selection.task, "build"):
+            task: Task = self.selection.task.spec.build.load()(self.config, self.info)
+        if self.model_file is not None and not self.config.preprocessing.model_fields_set:
+            stored = self.model_file.metadata.get("preprocessing")
+            if stored is not None:
+                from zoo_core.data.preprocessing import ImagePreprocessing
+
+                task.preprocessing = ImagePreprocessing.from_metadata(stored)
+        return task
+
+    def check_model_file(self) -> None:
+        """Refuse a model file that contradicts the configuration.
+
+        Raises:
+            UserError: Naming both sides of everything that differs.
+        """
+        if self.model_file is None:
+            return
+        path = self.model_file.artifact.path
+        wanted: dict[str, Any] = {"use_case": self.config.use_case, "input": list(self.input.shape)}
+        if self.datasets.class_names:
+            wanted["class_names"] = list(self.datasets.class_names)
+        wanted["preprocessing"] = self.task.preprocessing.to_metadata()
+        found = dict(self.model_file.metadata)
+        if self.model_file.input is not None:
+            found["input"] = list(self.model_file.input.shape)
+        training_on_top = isinstance(self.model_file.artifact, Checkpoint) and "train" in self.splits
+        if training_on_top:
+            wanted = {"use_case": wanted["use_case"]}
+        refuse_contradictions(found, wanted, path)
+        problems = self.task.check_outputs(self.model_file.output_shapes) if self.model_file.output_shapes else ()
+        if problems and self.class_names:
+            raise UserError(
+                f"{path} does not fit the configuration: {' '.join(problems)}",
+                hint="Give the data set the model was trained for, or another model.model_path.",
+            )
+
+    def dataset(self, split: str) -> ImageDataset:
+        """Return one split.
+
+        Raises:
+            DataError: When the data set has no such split.
+        """
+        found = self.datasets.get(split)
+        if found is None:
+            raise DataError(f"The data set has no {split} images.", hint=f"Set dataset.{split}_path.")
+        return found
+
+    def description(self) -> dict[str, Any]:
+        """Return what checkpoints and exported models say of themselves."""
+        return describe_model(self.config, self.info, self.task)
+
+    def build_model(self) -> torch.nn.Module:
+        """Build the model by its name, with new or published weights.
+
+        Raises:
+            MissingError: When the model's package or its published weights are not there.
+            UserError: When no model is named.
+        """
+        resolved = self.selection.model
+        if resolved is None:
+            raise UserError(
+                "model.model_name is not set; torch weights need the name of their architecture.",
+                hint="See: zoo list models",
+            )
+        context = ModelContext(num_classes=len(self.class_names), input=self.input)
+        with self.code_of(resolved, "build"):
+            model: torch.nn.Module = resolved.spec.build.load()(self.config.model, context)
+        return model
+
+    def load_model(self, checkpoint: Artifact) -> torch.nn.Module:
+        """Build the model and load weights into it, ready for inference.
+
+        Raises:
+            UserError: When the weights are of another architecture or of other classes.
+        """
+        from zoo_core.training.checkpoint import load_into, read_weights
+
+        weights = read_weights(checkpoint.path)
+        model = self.build_without_pretrained()
+        load_into(model, weights.state_dict, checkpoint.path)
+        return model.eval()
+
+    def open_session(self, model: Artifact) -> InferenceSession:
+        """Open a model of any kind for batched inference on this machine."""
+        from zoo_core.inference.session import OnnxSession, TorchSession
+
+        if isinstance(model, Checkpoint):
+            return TorchSession(self.load_model(model), self.input, device=self.config.general.device)
+        return OnnxSession(model.path, threads=self.config.general.num_threads)
+
+    def float_origin(self, model: Artifact) -> Artifact | None:
+        """Return the float model that a quantized one of this run was made from."""
+        for made in reversed(self.artifacts):
+            if isinstance(made, FloatOnnx) and made != model:
+                return made
+        given = self.model_file.artifact if self.model_file is not None else None
+        return given if isinstance(given, FloatOnnx) and given != model else None
+
+    @contextmanager
+    def code_of(self, resolved: Resolved[Any], action: str) -> Iterator[None]:
+        """Name the plugin first when its code fails."""
+        what = f"{action} of {resolved.spec.kind} {resolved.name}"
+        with plugin_code(resolved.distribution, resolved.version, what):
+            yield
+
+    def require(self, resolved: Resolved[Any] | None, key: str) -> Resolved[Any]:
+        """Return a chosen component, or say that nothing provides it.
+
+        Raises:
+            MissingError: When no installed plugin provides it.
+        """
+        if resolved is not None:
+            return resolved
+        reasons = [missing.message for missing in self.selection.missing if missing.key.startswith(key)]
+        raise MissingError(" ".join(reasons) or f"{key}: no installed plugin provides it.")
+
+    def build_without_pretrained(self) -> torch.nn.Module:
+        """Build the model with new weights, because others are loaded into it at once."""
+        resolved = self.selection.model
+        if resolved is None:
+            return self.build_model()
+        section = self.config.model.model_copy(update={"pretrained": False, "pretrained_model_path": None})
+        context = ModelContext(num_classes=len(self.class_names), input=self.input)
+        with self.code_of(resolved, "build"):
+            model: torch.nn.Module = resolved.spec.build.load()(section, context)
+        return model

@@ -1,0 +1,36 @@
+"""Own the deployment stage: a model onto the board that a target plugin knows."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from zoo_core.artifacts import Artifact, OnnxModel
+from zoo_core.errors import UserError
+from zoo_core.protocols import Stage
+from zoo_core.results import DeploymentResult
+from zoo_core.services.base import StageOutput
+from zoo_core.services.context import RunContext
+from zoo_core.services.targets import build_target
+from zoo_core.specs import DEPLOY
+
+
+class DeploymentService:
+    """Build and install the application for a board."""
+
+    name: ClassVar[str] = "deployment"
+    letter: ClassVar[str] = "d"
+    needs: ClassVar[tuple[type[Artifact], ...]] = (OnnxModel,)
+    fallback: ClassVar[tuple[type[Artifact], ...]] = ()
+    makes: ClassVar[type[Artifact] | None] = None
+    splits: ClassVar[frozenset[str]] = frozenset()
+    sections: ClassVar[tuple[str, ...]] = ("deployment", "tools", "dataset", "preprocessing", "postprocessing", "app")
+
+    def run(self, context: RunContext, stage: Stage, model: Artifact | None) -> StageOutput:
+        """Hand the newest ONNX model to the target."""
+        if not isinstance(model, OnnxModel):
+            raise UserError("Deployment takes an ONNX model.")
+        resolved = context.require(context.selection.deploy_target, "deployment.hardware_setup.board")
+        target = build_target(context, resolved, DEPLOY)
+        with context.code_of(resolved, "deployment"):
+            result: DeploymentResult = target.deploy(model, context.layout.stage(stage), context.progress)
+        return StageOutput(result)

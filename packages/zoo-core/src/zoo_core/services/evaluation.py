@@ -1,0 +1,135 @@
+"""Own the evaluation stage: one evaluator for torch, float ONNX and int8 ONNX models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ClassVar
+
+from zoo_core.artifacts import Artifact, Checkpoint, FloatOnnx, QuantizedOnnx
+from zoo_core.errors import DataError
+from zoo_core.protocols import TEST, VALIDATION, Evaluator, ImageDataset, InferenceSession, Stage
+from zoo_core.results import EvaluationResult, MetricValue, SkippedFile
+from zoo_core.runs.log import log_values
+from zoo_core.services.base import StageOutput
+from zoo_core.services.context import RunContext
+
+FLOAT = "float"
+INT8 = "int8"
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """Hold what the evaluation of one model gave."""
+
+    metrics: tuple[MetricValue, ...]
+    evaluator: Evaluator
+    images: int
+    skipped: tuple[SkippedFile, ...]
+
+
+class EvaluationService:
+    """Measure a model on the test set, or on the validation set when there is no other."""
+
+    name: ClassVar[str] = "evaluation"
+    letter: ClassVar[str] = "e"
+    needs: ClassVar[tuple[type[Artifact], ...]] = (QuantizedOnnx, FloatOnnx, Checkpoint)
+    fallback: ClassVar[tuple[type[Artifact], ...]] = ()
+    makes: ClassVar[type[Artifact] | None] = None
+    splits: ClassVar[frozenset[str]] = frozenset({TEST, VALIDATION})
+    sections: ClassVar[tuple[str, ...]] = ("model", "dataset", "preprocessing", "postprocessing", "evaluation")
+
+    def run(self, context: RunContext, stage: Stage, model: Artifact | None) -> StageOutput:
+        """Evaluate the model; with a quantized one also the float model it came from, to show the loss."""
+        if model is None:
+            msg = "the planner gives every evaluation a model"
+            raise ValueError(msg)
+        split, dataset = evaluation_split(context)
+        models = [(INT8 if isinstance(model, QuantizedOnnx) else FLOAT, model)]
+        origin = context.float_origin(model) if isinstance(model, QuantizedOnnx) else None
+        if origin is not None and context.config.evaluation.compare_float:
+            models.append((FLOAT, origin))
+        metrics: list[MetricValue] = []
+        files: list[Path] = []
+        measurements = []
+        for precision, artifact in models:
+            measured = measure(context, artifact, dataset, f"Evaluating the {precision} model")
+            measurements.append(measured)
+            metrics += [replace(metric, split=split, model=precision) for metric in measured.metrics]
+            stem = f"{'quantized' if precision == INT8 else 'float'}_model_{split}_set"
+            files += measured.evaluator.write(context.layout.stage(stage), stem)
+        log_values(_known_names(context, metrics))
+        first = measurements[0]
+        result = EvaluationResult(
+            metrics=tuple(metrics),
+            files=tuple(path.relative_to(context.layout.root).as_posix() for path in files),
+            skipped=first.skipped,
+            split=split,
+            images=first.images,
+            per_class=first.evaluator.per_class(),
+        )
+        return StageOutput(result)
+
+
+def evaluation_split(context: RunContext) -> tuple[str, ImageDataset]:
+    """Return the images that count and the split they are from.
+
+    Raises:
+        DataError: When there is neither a test nor a validation set.
+    """
+    datasets = context.datasets
+    if datasets.test is not None and datasets.test is not datasets.validation:
+        return TEST, datasets.test
+    if datasets.validation is not None:
+        return VALIDATION, datasets.validation
+    raise DataError(
+        "There is nothing to evaluate on: the data set has neither test nor validation images.",
+        hint="Set dataset.test_path, dataset.validation_path or dataset.training_path.",
+    )
+
+
+def measure(context: RunContext, model: Artifact, dataset: ImageDataset, title: str) -> Measurement:
+    """Run a model over a split and compute the metrics of the task."""
+    from zoo_core.data.loader import eval_loader
+
+    evaluator = context.task.evaluator()
+    images = 0
+    skipped: list[SkippedFile] = []
+    loader = eval_loader(
+        dataset,
+        context.task.preprocessing,
+        context.task.collate_targets,
+        batch_size=context.config.evaluation.batch_size,
+        workers=context.config.dataset.workers,
+    )
+    with _session(context, model) as session, context.progress.track(title, len(dataset)) as bar:
+        for batch in loader:
+            skipped += batch.skipped
+            if batch.paths:
+                evaluator.update(session.run(batch.images.numpy()), batch.targets)
+            images += len(batch.paths)
+            bar.advance(len(batch.paths) + len(batch.skipped))
+    if images == 0:
+        raise DataError("None of the images could be read.", hint="The log names every file and its fault.")
+    return Measurement(evaluator.compute(), evaluator, images, tuple(skipped))
+
+
+@contextmanager
+def _session(context: RunContext, model: Artifact) -> Iterator[InferenceSession]:
+    from zoo_core.services.targets import open_on_target
+
+    target = context.config.evaluation.target
+    session = context.open_session(model) if target == "host" else open_on_target(context, target, model)
+    try:
+        yield session
+    finally:
+        close = getattr(session, "close", None)
+        if close is not None:
+            close()
+
+
+def _known_names(context: RunContext, metrics: list[MetricValue]) -> dict[str, object]:
+    keys = ((context.task.metric_key(metric), metric) for metric in metrics)
+    return {key: f"{metric.value:.2f}" for key, metric in keys if key is not None}

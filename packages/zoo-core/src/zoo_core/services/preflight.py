@@ -1,0 +1,58 @@
+"""Own what is looked at before a run starts: plan, components, targets, model file, data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from zoo_core.artifacts import Artifact
+from zoo_core.errors import MissingError
+from zoo_core.services.context import RunContext
+from zoo_core.services.plan import Plan, plan_chain
+from zoo_core.services.table import SERVICES
+from zoo_core.services.targets import build_target
+from zoo_core.specs import BENCHMARK, DEPLOY, INFER
+
+if TYPE_CHECKING:
+    from zoo_core.config.load import LoadedConfig
+
+
+def plan_run(loaded: LoadedConfig, given: type[Artifact] | None) -> Plan:
+    """Plan the chain of a configuration.
+
+    Raises:
+        ChainError: When a stage needs a model that nothing before it makes.
+    """
+    return plan_chain(loaded.letters, SERVICES, given=given, pretrained=loaded.config.model.pretrained)
+
+
+def needed_splits(letters: str) -> frozenset[str]:
+    """Return the splits that the services of a chain read."""
+    return frozenset().union(*(SERVICES[letter].splits for letter in letters))
+
+
+def refuse_missing(loaded: LoadedConfig) -> None:
+    """Refuse components that no installed plugin provides.
+
+    Raises:
+        MissingError: Naming each, and the plugins that could provide it.
+    """
+    if loaded.selection.missing:
+        raise MissingError("\n".join(missing.message for missing in loaded.selection.missing))
+
+
+def check_before_start(context: RunContext, plan: Plan) -> None:
+    """Build what can be built cheaply, so that every fault of tools, model and data shows before work starts.
+
+    Raises:
+        ZooError: What is wrong.
+    """
+    refuse_missing(context.loaded)
+    if "b" in plan.letters:
+        build_target(context, context.require(context.selection.benchmark_target, "benchmarking"), BENCHMARK)
+    if "d" in plan.letters:
+        build_target(context, context.require(context.selection.deploy_target, "deployment"), DEPLOY)
+    if "e" in plan.letters and context.config.evaluation.target != "host":
+        build_target(context, context.loaded.catalog.targets.resolve(context.config.evaluation.target), INFER)
+    for split in sorted(needed_splits(plan.letters)):
+        context.datasets.get(split)
+    context.check_model_file()

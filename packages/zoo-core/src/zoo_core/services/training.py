@@ -1,0 +1,157 @@
+"""Own the training stage: data and model of a task into any trainer, the best weights out of it."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from zoo_core.artifacts import Artifact, Checkpoint, hash_file
+from zoo_core.errors import UserError
+from zoo_core.protocols import TRAIN, VALIDATION, Stage, TrainJob, TrainOutcome
+from zoo_core.results import MetricValue, TrainingResult
+from zoo_core.runs.files import disk_errors, read_json, write_json
+from zoo_core.runs.log import logger
+from zoo_core.services.base import StageOutput
+from zoo_core.services.context import RunContext
+from zoo_core.services.fingerprint import section_data
+from zoo_core.services.metadata import hash_data
+
+if TYPE_CHECKING:
+    import torch
+
+IDENTITY = "training.json"
+FREE_KEYS = ("epochs", "log_interval", "checkpoint_hist", "log_tb", "log_wandb")
+"""Options that may differ between an interrupted training and its continuation."""
+
+
+class TrainingService:
+    """Train a model and hand its best weights on."""
+
+    name: ClassVar[str] = "training"
+    letter: ClassVar[str] = "t"
+    needs: ClassVar[tuple[type[Artifact], ...]] = ()
+    fallback: ClassVar[tuple[type[Artifact], ...]] = (Checkpoint,)
+    makes: ClassVar[type[Artifact] | None] = Checkpoint
+    splits: ClassVar[frozenset[str]] = frozenset({TRAIN, VALIDATION})
+    sections: ClassVar[tuple[str, ...]] = (
+        "general",
+        "model",
+        "dataset",
+        "preprocessing",
+        "data_augmentation",
+        "training",
+        "postprocessing",
+    )
+
+    def run(self, context: RunContext, stage: Stage, model: Artifact | None) -> StageOutput:
+        """Train until the last epoch or an early stop; an interrupted training goes on where it stopped."""
+        section = context.config.training
+        if section is None:
+            raise UserError("The training section is missing.")
+        files = context.selection.task.spec.files
+        best, last = context.layout.saved_models / files.best, context.layout.saved_models / files.last
+        resume_from = self._continuation(context, stage, best, last, model)
+        job = TrainJob(
+            model=self._initial_model(context, model, resume_from),
+            task=context.task,
+            train=context.dataset(TRAIN),
+            validation=context.dataset(VALIDATION),
+            training=section,
+            dataset=context.config.dataset,
+            seed=context.seed,
+            deterministic=context.config.general.deterministic_ops,
+            metadata=context.description(),
+            best_path=best,
+            last_path=last,
+            work_dir=context.layout.stage(stage),
+            resume_from=resume_from,
+            progress=context.progress,
+        )
+        trainer_spec = context.require(context.selection.trainer, "training.trainer")
+        started = time.monotonic()
+        with context.code_of(trainer_spec, "training"):
+            outcome: TrainOutcome = trainer_spec.spec.build.load()(context.config).fit(job)
+        seconds = time.monotonic() - started
+        if section.trained_model_path is not None and best.exists():
+            with disk_errors(section.trained_model_path):
+                section.trained_model_path.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(best, section.trained_model_path)
+        artifact = Checkpoint(path=best, sha256=hash_file(best), made_by=stage.id)
+        return StageOutput(self._result(context, outcome, best, last, seconds), artifact)
+
+    def _initial_model(self, context: RunContext, given: Artifact | None, resume_from: Path | None) -> torch.nn.Module:
+        from zoo_core.training.checkpoint import read_weights
+        from zoo_core.training.seed import seed_everything
+
+        seed_everything(context.seed)
+        if resume_from is not None:
+            return context.build_without_pretrained()
+        if given is None:
+            return context.build_model()
+        model = context.build_without_pretrained()
+        from zoo_core.training.checkpoint import transfer
+
+        report = transfer(model, read_weights(given.path).state_dict)
+        logger.info("%s: %s", given.path, report)
+        return model
+
+    def _continuation(
+        self, context: RunContext, stage: Stage, best: Path, last: Path, model: Artifact | None
+    ) -> Path | None:
+        """Return the checkpoint to go on from; move away those of a training with other settings."""
+        section = context.config.training
+        identity_path = context.layout.stage(stage) / IDENTITY
+        data: dict[str, Any] = section_data(context.config, self.sections)
+        for key in FREE_KEYS:
+            data.get("training", {}).pop(key, None)
+        identity = {"identity": hash_data([data, context.seed, model.sha256 if model else None])}
+        known = read_json(identity_path) if identity_path.exists() else None
+        if known == identity and last.exists():
+            logger.info("Training continues from %s", last)
+            return last
+        if not context.follower:
+            if known is not None and known != identity:
+                _set_aside(best, last)
+            write_json(identity_path, identity)
+        return section.resume_training_from if section is not None else None
+
+    def _result(
+        self, context: RunContext, outcome: TrainOutcome, best: Path, last: Path, seconds: float
+    ) -> TrainingResult:
+        metrics = tuple(replace(metric, split=VALIDATION, model="float") for metric in outcome.best_metrics)
+        monitor = context.task.monitor()
+        wanted = context.config.training.eval_metric if context.config.training is not None else None
+        name = wanted or monitor.name
+        best_value = next((metric.value for metric in metrics if metric.name == name), float("nan"))
+        return TrainingResult(
+            metrics=_with_monitor_first(metrics, name),
+            files=tuple(_relative(context, path) for path in (best, last, *outcome.files) if path.exists()),
+            notes=outcome.notes,
+            skipped=outcome.skipped,
+            epochs=outcome.epochs,
+            best_epoch=outcome.best_epoch,
+            monitor=name,
+            best_value=best_value,
+            seconds=round(seconds, 3),
+            stopped_early=outcome.stopped_early,
+        )
+
+
+def _set_aside(*paths: Path) -> None:
+    for path in paths:
+        if path.exists():
+            old = path.with_name(f"previous_{path.name}")
+            path.replace(old)
+            logger.warning("The settings of the training changed: it starts anew; the old %s is now %s", path, old.name)
+
+
+def _with_monitor_first(metrics: tuple[MetricValue, ...], name: str) -> tuple[MetricValue, ...]:
+    return tuple(sorted(metrics, key=lambda metric: metric.name != name))
+
+
+def _relative(context: RunContext, path: Path) -> str:
+    root = context.layout.root
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
