@@ -1,0 +1,44 @@
+"""Own the components that core itself provides, declared through the same hooks as everybody's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from zoo_core.hookspecs import hookimpl
+from zoo_core.lazy import LazyRef
+from zoo_core.specs import BENCHMARK, INFER, QuantizerSpec, TargetSpec, TrainerSpec
+
+zoo_api = 1
+
+
+@hookimpl
+def zoo_trainers() -> Iterator[TrainerSpec]:
+    """Declare the trainer that serves every use case."""
+    yield TrainerSpec(
+        name="lightning",
+        summary="Training loop on Lightning with timm's optimizers and schedules.",
+        build=LazyRef("zoo_core.training.trainer:build", extra="zoo-core[torch]"),
+    )
+
+
+@hookimpl
+def zoo_quantizers() -> Iterator[QuantizerSpec]:
+    """Declare post-training quantization by onnxruntime."""
+    yield QuantizerSpec(
+        name="onnx_quantizer",
+        summary="Static post-training quantization of ONNX models by onnxruntime.",
+        aliases=("Onnx_quantizer",),
+        build=LazyRef("zoo_core.quantization.onnx_quantizer:build", extra="zoo-core[onnx]"),
+        config=LazyRef("zoo_core.quantization.config:OnnxQuantizerSection"),
+    )
+
+
+@hookimpl
+def zoo_targets() -> Iterator[TargetSpec]:
+    """Declare this machine as a place where models run."""
+    yield TargetSpec(
+        name="host",
+        summary="This machine, through onnxruntime.",
+        build=LazyRef("zoo_core.inference.host:build", extra="zoo-core[onnx]"),
+        abilities=frozenset({BENCHMARK, INFER}),
+    )
