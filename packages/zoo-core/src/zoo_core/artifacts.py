@@ -83,16 +83,12 @@ class Firmware(Artifact):
     kind: ClassVar[str] = "firmware"
 
 
-ARTIFACT_TYPES: dict[str, type[Artifact]] = {
-    cls.kind: cls for cls in (Checkpoint, FloatOnnx, QuantizedOnnx, Firmware)
-}
+ARTIFACT_TYPES: dict[str, type[Artifact]] = {cls.kind: cls for cls in (Checkpoint, FloatOnnx, QuantizedOnnx, Firmware)}
 
 
 def artifact_from_dict(data: dict[str, Any], base: Path) -> Artifact:
     """Rebuild an artifact from its JSON form; relative paths are below `base`."""
-    return ARTIFACT_TYPES[data["kind"]](
-        path=base / data["path"], sha256=data["sha256"], made_by=data["made_by"]
-    )
+    return ARTIFACT_TYPES[data["kind"]](path=base / data["path"], sha256=data["sha256"], made_by=data["made_by"])
 
 
 def hash_file(path: Path) -> str:

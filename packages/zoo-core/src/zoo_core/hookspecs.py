@@ -39,6 +39,7 @@ class ZooSpecs:
             ```python
             from zoo_core import LazyRef, TaskSpec, hookimpl
 
+
             @hookimpl
             def zoo_tasks():
                 yield TaskSpec(name="counting", summary="Count objects.", build=LazyRef("zoo_counting.task:build"))
@@ -52,6 +53,7 @@ class ZooSpecs:
         Example:
             ```python
             from zoo_core import LazyRef, ModelSpec, hookimpl
+
 
             @hookimpl
             def zoo_models():
@@ -73,6 +75,7 @@ class ZooSpecs:
             ```python
             from zoo_core import DatasetSpec, LazyRef, hookimpl
 
+
             @hookimpl
             def zoo_datasets():
                 yield DatasetSpec(
@@ -93,6 +96,7 @@ class ZooSpecs:
             ```python
             from zoo_core import LazyRef, TrainerSpec, hookimpl
 
+
             @hookimpl
             def zoo_trainers():
                 yield TrainerSpec(name="acme_trainer", summary="Distil.", build=LazyRef("zoo_acme.trainer:build"))
@@ -106,6 +110,7 @@ class ZooSpecs:
         Example:
             ```python
             from zoo_core import LazyRef, QuantizerSpec, hookimpl
+
 
             @hookimpl
             def zoo_quantizers():
@@ -126,6 +131,7 @@ class ZooSpecs:
             ```python
             from zoo_core import LazyRef, TargetSpec, hookimpl
 
+
             @hookimpl
             def zoo_targets():
                 yield TargetSpec(
@@ -145,6 +151,7 @@ class ZooSpecs:
             ```python
             from zoo_core import LazyRef, TrackerSpec, hookimpl
 
+
             @hookimpl
             def zoo_trackers():
                 yield TrackerSpec(name="acme_board", summary="Dashboard.", build=LazyRef("zoo_acme.tracker:build"))
@@ -159,6 +166,7 @@ class ZooSpecs:
             ```python
             from zoo_core import hookimpl
 
+
             @hookimpl
             def zoo_before_stage(stage, run_dir):
                 (run_dir / "now.txt").write_text(stage.id)
@@ -172,6 +180,7 @@ class ZooSpecs:
         Example:
             ```python
             from zoo_core import hookimpl
+
 
             @hookimpl
             def zoo_after_stage(stage, result):
@@ -188,6 +197,7 @@ class ZooSpecs:
             ```python
             from zoo_core import hookimpl
 
+
             @hookimpl
             def zoo_on_stage_error(stage, error):
                 print(stage.id, error)
@@ -196,6 +206,12 @@ class ZooSpecs:
 
 
 DECLARING_HOOKS = (
-    "zoo_tasks", "zoo_models", "zoo_datasets", "zoo_trainers", "zoo_quantizers", "zoo_targets", "zoo_trackers",
+    "zoo_tasks",
+    "zoo_models",
+    "zoo_datasets",
+    "zoo_trainers",
+    "zoo_quantizers",
+    "zoo_targets",
+    "zoo_trackers",
 )
 LIFE_CYCLE_HOOKS = ("zoo_before_stage", "zoo_after_stage", "zoo_on_stage_error")

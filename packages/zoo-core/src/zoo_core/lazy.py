@@ -72,4 +72,6 @@ class LazyRef(Generic[T]):
             msg = f"{self.path} does not exist: there is no module {absent}"
             return PluginError(msg, hint="The plugin that names it is broken; report it to its author.")
         install = self.extra or absent.partition(".")[0]
-        return MissingError(f"{self.module} needs {absent}, which is not installed.", hint=f'Install: pip install "{install}"')
+        return MissingError(
+            f"{self.module} needs {absent}, which is not installed.", hint=f'Install: pip install "{install}"'
+        )

@@ -143,6 +143,8 @@ class ModelContext:
     input: InputSpec
     cache_dir: Path | None = None
     """Folder for weights that are fetched; the library's own default when absent."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """What other sections say about the network itself, such as `drop_path`; from `Task.model_options`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +168,10 @@ class Preprocessing(Protocol):
 
     def to_metadata(self) -> dict[str, Any]:
         """Return the JSON-able description that is written into exported models."""
+        ...
+
+    def value_range(self) -> Sequence[tuple[float, float]]:
+        """Return the lowest and highest value of each channel after preprocessing."""
         ...
 
 
@@ -253,6 +259,10 @@ class Task(Protocol):
 
     def decoder(self) -> Decoder:
         """Return the decoder of predictions."""
+        ...
+
+    def model_options(self) -> Mapping[str, Any]:
+        """Return what sections other than `model` say about the network itself, for `ModelContext.options`."""
         ...
 
     def check_outputs(self, shapes: Sequence[tuple[int | None, ...]]) -> tuple[str, ...]:

@@ -6,25 +6,50 @@ Keys are in the canonical place; `config.dialects` moves what other releases put
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
+from zoo_core.config.limits import (
+    ExistingDir,
+    ExistingFile,
+    ExistingPath,
+    Fraction,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Probability,
+    Share,
+)
 from zoo_core.config.section import Section
-from zoo_core.config.values import IndexList, Schedule
+from zoo_core.config.training_sections import (
+    CallbacksSection,
+    EarlyStoppingSection,
+    LearningRateSchedulerSection,
+    LrSchedulerSection,
+    OptimizerSection,
+    ReduceOnPlateauSection,
+    TrainingSection,
+)
+from zoo_core.protocols import PREDICTION, QUANTIZATION, SPLITS, TEST, TRAIN, VALIDATION
 
-Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
-Share = Annotated[float, Field(gt=0.0, le=1.0)]
-Probability = Annotated[float, Field(ge=0.0, le=1.0)]
-PositiveInt = Annotated[int, Field(gt=0)]
-NonNegativeInt = Annotated[int, Field(ge=0)]
-PositiveFloat = Annotated[float, Field(gt=0.0)]
-NonNegativeFloat = Annotated[float, Field(ge=0.0)]
-ExistingPath = Annotated[Path, "existing path"]
-"""A path that must exist; the check reports the absolute path it tried."""
-ExistingDir = Annotated[Path, "existing directory"]
-ExistingFile = Annotated[Path, "existing file"]
+PATHS_OF_SPLIT = {
+    TRAIN: ("training_path",),
+    VALIDATION: ("validation_path", "training_path"),
+    TEST: ("test_path", "validation_path", "training_path"),
+    QUANTIZATION: (),
+    PREDICTION: ("prediction_path",),
+}
+"""Keys of the `dataset` section of which one must be given for a split; calibration can do without images."""
+PURPOSE_OF_SPLIT = {
+    TRAIN: "training",
+    VALIDATION: "choosing the best weights",
+    TEST: "evaluation",
+    PREDICTION: "prediction",
+}
 
 
 class GeneralSection(Section):
@@ -63,6 +88,8 @@ class ModelSection(Section):
     """Name as listed by `zoo list models`."""
     model_path: ExistingFile | None = None
     """`.pt`, `.pth`, `.pth.tar` weights or an `.onnx` graph."""
+    model_url: str | None = None
+    """Address of such a file; an `http(s)` address given as `model_path` comes here."""
     model_type: str | None = None
     """Family of the output decoding, where a use case has several."""
     input_shape: tuple[PositiveInt, PositiveInt, PositiveInt] | None = None
@@ -72,7 +99,11 @@ class ModelSection(Section):
     pretrained: bool = False
     """Load weights trained on `pretrained_dataset`."""
     pretrained_dataset: str | None = None
+    """Data set that the published weights were trained on, such as `imagenet`."""
     pretrained_input_shape: tuple[PositiveInt, PositiveInt, PositiveInt] | None = None
+    """(channels, height, width) that the weights of `pretrained_model_path` were trained with."""
+    export_batch: PositiveInt | None = None
+    """Fixed batch size of exported models; dynamic when absent. Deployment tools need 1."""
     pretrained_model_path: ExistingFile | None = None
     """Checkpoint whose backbone weights are transferred where names and shapes match."""
 
@@ -87,16 +118,21 @@ class DatasetSection(Section):
     classes_file_path: ExistingFile | None = None
     """Text file with one class name per line."""
     num_classes: PositiveInt | None = None
+    """Number of classes, checked against the data; deduced from it when absent."""
     training_path: ExistingPath | None = None
+    """Training images."""
     validation_path: ExistingPath | None = None
+    """Validation images; a share of the training images when absent."""
     validation_split: Fraction | None = None
     """Share of the training set used for validation when no `validation_path` is given; 0.2 by default."""
     test_path: ExistingPath | None = None
     """Test set; the validation set stands in when absent."""
     quantization_path: ExistingPath | None = None
+    """Calibration images; the training images when absent."""
     quantization_split: Share | None = None
     """Share of the calibration images that is used."""
     prediction_path: ExistingPath | None = None
+    """Images that predictions are computed for."""
     check_image_files: bool = False
     """Decode every image first and stop with the list of bad ones."""
     seed: int = 123
@@ -104,16 +140,35 @@ class DatasetSection(Section):
     workers: NonNegativeInt = 2
     """Loader processes."""
     pin_mem: bool = False
+    """Keep batches in page-locked memory, which speeds up copies to a GPU."""
     worker_seeding: Literal["all", "part"] = "all"
+    """Accepted; every image has a seed of its own, whatever the number of workers."""
     no_prefetcher: bool = True
+    """Accepted; batches are always loaded ahead by the workers."""
     use_multi_epochs_loader: bool = False
+    """Accepted; workers always live through all epochs."""
+
+    def missing_for(self, splits: Iterable[str]) -> list[str]:
+        """Return a sentence for each thing that some splits need and the section does not give.
+
+        Data sets that bring their own images override this.
+        """
+        return [
+            f"{' or '.join(PATHS_OF_SPLIT[split])} is needed for {PURPOSE_OF_SPLIT[split]}"
+            for split in SPLITS
+            if split in frozenset(splits)
+            and PATHS_OF_SPLIT[split]
+            and all(getattr(self, path) is None for path in PATHS_OF_SPLIT[split])
+        ]
 
 
 class RescalingSection(Section):
     """Rescale pixel values: out = scale x in + offset."""
 
     scale: float = 1 / 255
+    """Factor of the pixel values, which are 0 to 255; 1/255 when absent."""
     offset: float = 0.0
+    """Number added after scaling."""
 
 
 class ResizingSection(Section):
@@ -122,14 +177,18 @@ class ResizingSection(Section):
     interpolation: Literal[
         "bilinear", "nearest", "bicubic", "area", "lanczos3", "lanczos5", "gaussian", "mitchellcubic", "random"
     ] = "bilinear"
+    """How pixels between pixels are computed; `random` varies it in training."""
     aspect_ratio: Literal["fit", "crop", "padding", "full_screen"] = "fit"
+    """`fit` and `full_screen` stretch, `crop` cuts off what is too much, `padding` adds black borders."""
 
 
 class NormalizationSection(Section):
     """Subtract the mean and divide by the standard deviation of each channel, after rescaling."""
 
     mean: tuple[float, ...] | float | None = None
+    """Mean of each channel, or one number for all, after rescaling."""
     std: tuple[PositiveFloat, ...] | PositiveFloat | None = None
+    """Standard deviation of each channel, or one number for all, after rescaling."""
 
 
 class PreprocessingSection(Section):
@@ -142,184 +201,73 @@ class PreprocessingSection(Section):
     normalization: NormalizationSection = NormalizationSection()
 
 
-class OptimizerSection(Section):
-    """Choose the optimizer among timm's."""
-
-    opt: str = "sgd"
-    opt_eps: PositiveFloat | None = Field(default=None, alias="opt-eps")
-    opt_betas: tuple[float, ...] | None = Field(default=None, alias="opt-betas")
-    momentum: NonNegativeFloat = 0.9
-    weight_decay: NonNegativeFloat = 2e-5
-    clip_grad: PositiveFloat | None = None
-    clip_mode: Literal["norm", "value", "agc"] = "norm"
-    layer_decay: PositiveFloat | None = None
-    options: dict[str, float | bool] = Field(default_factory=dict)
-    """Further arguments of the optimizer by its own names, such as `nesterov`."""
-
-
-class LrSchedulerSection(Section):
-    """Choose the learning-rate schedule among timm's."""
-
-    sched: Literal["cosine", "tanh", "step", "multistep", "plateau", "poly", "none"] = "cosine"
-    sched_on_updates: bool = False
-    lr: PositiveFloat | None = None
-    """Learning rate; when absent it follows from `lr_base` and the batch size."""
-    lr_base: PositiveFloat = 0.1
-    lr_base_size: PositiveInt = 256
-    lr_base_scale: Literal["", "linear", "sqrt"] | None = ""
-    lr_noise: tuple[float, ...] | float | None = None
-    lr_noise_pct: float = 0.67
-    lr_noise_std: float = 1.0
-    lr_cycle_mul: float = 1.0
-    lr_cycle_decay: float = 0.5
-    lr_cycle_limit: PositiveInt = 1
-    lr_k_decay: float = 1.0
-    warmup_lr: NonNegativeFloat = 1e-5
-    min_lr: NonNegativeFloat = 0.0
-    epoch_repeats: NonNegativeFloat = 0
-    start_epoch: NonNegativeInt | None = None
-    decay_milestones: tuple[PositiveInt, ...] = (90, 180, 270)
-    decay_epochs: PositiveFloat = 90
-    warmup_epochs: NonNegativeInt = 5
-    warmup_prefix: bool = False
-    cooldown_epochs: NonNegativeInt = 0
-    patience_epochs: NonNegativeInt = 10
-    decay_rate: PositiveFloat = 0.1
-
-
-class EarlyStoppingSection(Section):
-    """Stop when a metric no longer improves."""
-
-    monitor: str | None = None
-    """Metric name such as `val_accuracy` or `val_loss`; the task's own monitor when absent."""
-    patience: NonNegativeInt = 0
-    min_delta: NonNegativeFloat = 0.0
-    mode: Literal["auto", "min", "max"] = "auto"
-    start_from_epoch: NonNegativeInt = 0
-    restore_best_weights: bool = True
-    """Accepted; the best weights always go to the next stage."""
-    verbose: int = 0
-    baseline: float | None = None
-
-
-class ReduceOnPlateauSection(Section):
-    """Lower the learning rate when a metric no longer improves."""
-
-    monitor: str | None = None
-    factor: Fraction = 0.1
-    patience: NonNegativeInt = 10
-    min_lr: NonNegativeFloat = 0.0
-    min_delta: NonNegativeFloat = 1e-4
-    mode: Literal["auto", "min", "max"] = "auto"
-    cooldown: NonNegativeInt = 0
-    verbose: int = 0
-
-
-class LearningRateSchedulerSection(Section):
-    """Compute the learning rate of each epoch by `lambda epoch, lr: ...`."""
-
-    schedule: Schedule
-    verbose: int = 0
-
-
-class CallbacksSection(Section):
-    """Hold what acts during training; at most one of them sets the learning rate."""
-
-    EarlyStopping: EarlyStoppingSection | None = None
-    ReduceLROnPlateau: ReduceOnPlateauSection | None = None
-    LearningRateScheduler: LearningRateSchedulerSection | None = None
-
-
-class TrainingSection(Section):
-    """Set up a training; `batch_size` and `epochs` must be given."""
-
-    trainer: str = "lightning"
-    """Name as listed by `zoo list trainers`."""
-    epochs: PositiveInt
-    batch_size: PositiveInt
-    validation_batch_size: PositiveInt | None = None
-    optimizer: OptimizerSection = OptimizerSection()
-    lr_scheduler: LrSchedulerSection = LrSchedulerSection()
-    callbacks: CallbacksSection = CallbacksSection()
-    grad_accum_steps: PositiveInt = 1
-    bn_momentum: Probability | None = None
-    bn_eps: PositiveFloat | None = None
-    sync_bn: bool = False
-    dist_bn: Literal["", "reduce", "broadcast"] | None = "reduce"
-    split_bn: bool = False
-    model_ema: bool = False
-    model_ema_force_cpu: bool = False
-    model_ema_decay: Fraction = 0.9998
-    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] | None = None
-    frozen_layers: IndexList | None = None
-    """Layers that are not trained, by Python indices: `(0:-1)`, `(8, 110:121, -1)`."""
-    resume_training_from: ExistingFile | None = None
-    """Last checkpoint of an earlier training, holding optimizer and epoch."""
-    trained_model_path: Path | None = None
-    """Copy the best weights to this path at the end."""
-    amp: bool = False
-    amp_dtype: Literal["float16", "bfloat16"] = "float16"
-    amp_impl: Literal["native"] = "native"
-    eval_metric: str | None = None
-    """Metric that decides which weights are best; the task's own when absent."""
-    log_interval: PositiveInt = 50
-    recovery_interval: NonNegativeInt = 0
-    """Steps between extra checkpoints inside an epoch; 0 means at the end of each epoch only."""
-    checkpoint_hist: NonNegativeInt = 10
-    save_images: bool = False
-    no_ddp_bb: bool = False
-    synchronize_step: bool = False
-    tta: NonNegativeInt = 0
-    log_wandb: bool = False
-    log_tb: bool = False
-    devices: PositiveInt = 1
-    """Processes on this host: GPUs, or CPU processes."""
-    num_nodes: PositiveInt = 1
-    """Hosts taking part; start the same command on each with a launcher such as torchrun."""
-
-
 class QuantizationSection(Section):
     """Quantize after training."""
 
     quantizer: str = "onnx_quantizer"
     """Name as listed by `zoo list quantizers`."""
     quantization_type: Literal["PTQ"] = "PTQ"
+    """Post-training quantization."""
     quantization_input_type: Literal["int8", "uint8", "float"] = "float"
+    """Number format of the input; `onnx_quantizer` keeps float."""
     quantization_output_type: Literal["int8", "uint8", "float"] = "float"
+    """Number format of the output; `onnx_quantizer` keeps float."""
     granularity: Literal["per_channel", "per_tensor"] = "per_channel"
+    """One scale for each output channel of a layer, or one for the whole layer."""
     optimize: bool = False
+    """Accepted, without effect for ONNX models."""
     target_opset: Annotated[int, Field(ge=13, le=23)] = 17
+    """ONNX operator set of exported and quantized models."""
     export_dir: str = "quantized_models"
+    """Folder of the quantized model inside the run."""
 
 
 class EvaluationSection(Section):
     """Say where a model is evaluated and what is written beside the metrics."""
 
     target: str = "host"
+    """Target that computes the outputs, as listed by `zoo list targets`."""
     compare_float: bool = True
     """Evaluate the float model too when a quantized one is evaluated, so that the loss is seen."""
     batch_size: PositiveInt = 64
+    """Images per step."""
     profile: str | None = None
+    """Profile of the vendor's compiler for evaluation on a board."""
     input_type: Literal["uint8", "int8", "float32"] = "uint8"
+    """Number format of the input on a board."""
     output_type: Literal["uint8", "int8", "float32"] = "int8"
+    """Number format of the output on a board."""
     input_chpos: Literal["chlast", "chfirst"] = "chlast"
+    """Place of the channels in the input on a board."""
     output_chpos: Literal["chlast", "chfirst"] = "chlast"
+    """Place of the channels in the output on a board."""
     gen_npy_input: bool = False
+    """Accepted, without effect."""
     gen_npy_output: bool = False
+    """Accepted, without effect."""
     npy_in_name: str | None = None
+    """Accepted, without effect."""
     npy_out_name: str | None = None
+    """Accepted, without effect."""
 
 
 class PredictionSection(Section):
     """Say where predictions are computed."""
 
     target: str = "host"
+    """Target that computes the outputs, as listed by `zoo list targets`."""
     batch_size: PositiveInt = 16
+    """Images per step."""
     profile: str | None = None
+    """Profile of the vendor's compiler for prediction on a board."""
     input_type: Literal["uint8", "int8", "float32"] = "uint8"
+    """Number format of the input on a board."""
     output_type: Literal["uint8", "int8", "float32"] = "int8"
+    """Number format of the output on a board."""
     input_chpos: Literal["chlast", "chfirst"] = "chlast"
+    """Place of the channels in the input on a board."""
     output_chpos: Literal["chlast", "chfirst"] = "chlast"
+    """Place of the channels in the output on a board."""
 
 
 class BenchmarkingSection(Section):
@@ -327,27 +275,40 @@ class BenchmarkingSection(Section):
 
     board: str = "host"
     """Target or board name as listed by `zoo list targets`."""
+    compare_float: bool = False
+    """Benchmark the float model too when a quantized one is benchmarked."""
 
 
 class HardwareSection(Section):
     """Name the board that is deployed to."""
 
     serie: str | None = None
+    """Family of the board, such as `STM32H7`."""
     board: str
+    """Board as listed by `zoo list targets`."""
     stlink_serial_number: str | None = None
+    """Serial number of the probe, when several are connected."""
     input: str | None = None
+    """Source of images on the board."""
     output: str | None = None
+    """Where the board shows results."""
     ip_address: str | None = None
+    """Address of a board that is reached over the network."""
 
 
 class DeploymentSection(Section):
     """Say which C project is built and for which hardware."""
 
     c_project_path: Path | None = None
+    """Folder of the C project that is built."""
     IDE: str | None = None
+    """Tool chain of the C project."""
     verbosity: NonNegativeInt = 1
+    """How much the build says."""
     build_conf: str | None = None
+    """Build configuration of the C project."""
     board_deploy_path: str | None = None
+    """Folder on the board that files are copied to."""
     hardware_setup: HardwareSection
 
 
@@ -355,28 +316,35 @@ class StedgeaiSection(Section):
     """Locate ST Edge AI Core, on this machine or in the cloud."""
 
     version: str | None = None
+    """Version of the tool."""
     optimization: Literal["balanced", "time", "ram"] = "balanced"
+    """What the generated code is optimised for."""
     on_cloud: bool = False
+    """Use the tool in the vendor's cloud."""
     path_to_stedgeai: Path | None = None
+    """Executable of the tool on this machine."""
 
 
 class ToolsSection(Section):
     """Locate vendor tools; only targets that use them look at this."""
 
     stedgeai: StedgeaiSection | None = None
-    path_to_cubeIDE: Path | None = None
+    path_to_cubeIDE: Path | None = None  # noqa: N815 - the key as users write it
+    """Executable of STM32CubeIDE on this machine."""
 
 
 class MlflowSection(Section):
     """Locate the MLflow records."""
 
     uri: str | None = None
+    """Address or folder of the records."""
 
 
 class HydraRunSection(Section):
     """Name the run directory."""
 
     dir: str = "./experiments_outputs/${now:%Y_%m_%d_%H_%M_%S}"
+    """Folder of the run; `${now:...}` is the time it starts."""
 
 
 class HydraSection(Section):
@@ -388,7 +356,7 @@ class HydraSection(Section):
 class OpenSection(Section):
     """Accept any keys, for sections of use cases whose package is not installed."""
 
-    model_config = {"extra": "allow"}
+    model_config = ConfigDict(extra="allow")
 
 
 SECTION_TYPES: dict[str, type[Section]] = {
@@ -413,7 +381,7 @@ and `app` exist only through components."""
 class RunConfig(Section):
     """Hold the whole resolved configuration of a run; what a section is depends on the chosen components."""
 
-    model_config = {"extra": "forbid"}
+    model_config = ConfigDict(extra="forbid")
 
     operation_mode: str
     use_case: str
@@ -436,5 +404,49 @@ class RunConfig(Section):
 
     def canonical(self) -> dict[str, Any]:
         """Return the JSON-able canonical form, from which `zoo run --resume` builds the same object."""
-        data: dict[str, Any] = self.model_dump(mode="json", serialize_as_any=True, exclude_none=True)
-        return data
+        data: dict[str, Any] = self.model_dump(mode="json", serialize_as_any=True)
+        return {key: value for key, value in data.items() if value is not None}
+
+
+__all__ = [
+    "PATHS_OF_SPLIT",
+    "PURPOSE_OF_SPLIT",
+    "SECTION_TYPES",
+    "BenchmarkingSection",
+    "CallbacksSection",
+    "DatasetSection",
+    "DeploymentSection",
+    "EarlyStoppingSection",
+    "EvaluationSection",
+    "ExistingDir",
+    "ExistingFile",
+    "ExistingPath",
+    "Fraction",
+    "GeneralSection",
+    "HardwareSection",
+    "HydraRunSection",
+    "HydraSection",
+    "LearningRateSchedulerSection",
+    "LrSchedulerSection",
+    "MlflowSection",
+    "ModelSection",
+    "NonNegativeFloat",
+    "NonNegativeInt",
+    "NormalizationSection",
+    "OpenSection",
+    "OptimizerSection",
+    "PositiveFloat",
+    "PositiveInt",
+    "PredictionSection",
+    "PreprocessingSection",
+    "Probability",
+    "QuantizationSection",
+    "ReduceOnPlateauSection",
+    "RescalingSection",
+    "ResizingSection",
+    "RunConfig",
+    "Share",
+    "StedgeaiSection",
+    "ToolsSection",
+    "TrainingSection",
+]

@@ -14,6 +14,7 @@ from zoo_core.errors import RunStoreError
 
 DISK_ERRORS = {
     errno.ENOSPC: "the disk is full",
+    errno.EFBIG: "the file is too large for this disk or account",
     errno.EDQUOT: "the disk quota is used up",
     errno.EACCES: "permission denied",
     errno.EPERM: "permission denied",

@@ -29,6 +29,7 @@ from zoo_core.services.model_file import ModelFile, read_model_file
 if TYPE_CHECKING:
     import torch
 
+    from zoo_core.config.sections import ModelSection
     from zoo_core.plugins.registry import Resolved
 
 
@@ -179,10 +180,7 @@ class RunContext:
                 "model.model_name is not set; torch weights need the name of their architecture.",
                 hint="See: zoo list models",
             )
-        context = ModelContext(num_classes=len(self.class_names), input=self.input)
-        with self.code_of(resolved, "build"):
-            model: torch.nn.Module = resolved.spec.build.load()(self.config.model, context)
-        return model
+        return self._build(resolved, self.config.model)
 
     def load_model(self, checkpoint: Artifact) -> torch.nn.Module:
         """Build the model and load weights into it, ready for inference.
@@ -237,7 +235,12 @@ class RunContext:
         if resolved is None:
             return self.build_model()
         section = self.config.model.model_copy(update={"pretrained": False, "pretrained_model_path": None})
-        context = ModelContext(num_classes=len(self.class_names), input=self.input)
+        return self._build(resolved, section)
+
+    def _build(self, resolved: Resolved[Any], section: ModelSection) -> torch.nn.Module:
+        context = ModelContext(
+            num_classes=len(self.class_names), input=self.input, options=self.task.model_options()
+        )
         with self.code_of(resolved, "build"):
             model: torch.nn.Module = resolved.spec.build.load()(section, context)
         return model

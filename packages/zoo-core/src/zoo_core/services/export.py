@@ -41,6 +41,7 @@ class ExportService:
             opset=DEFAULT_OPSET if quantization is None else quantization.target_opset,
             batch=context.config.model.export_batch,
             metadata=context.description(),
+            value_range=context.task.preprocessing.value_range(),
         )
         result = ExportResult(
             files=(path.relative_to(context.layout.root).as_posix(),),

@@ -83,19 +83,17 @@ class TrainingService:
         return StageOutput(self._result(context, outcome, best, last, seconds), artifact)
 
     def _initial_model(self, context: RunContext, given: Artifact | None, resume_from: Path | None) -> torch.nn.Module:
-        from zoo_core.training.checkpoint import read_weights
-        from zoo_core.training.seed import seed_everything
+        from zoo_core.data.seeding import seed_everything
+        from zoo_core.training.checkpoint import read_weights, transfer
 
         seed_everything(context.seed)
         if resume_from is not None:
             return context.build_without_pretrained()
-        if given is None:
+        source = given.path if given is not None else context.config.model.pretrained_model_path
+        if source is None:
             return context.build_model()
         model = context.build_without_pretrained()
-        from zoo_core.training.checkpoint import transfer
-
-        report = transfer(model, read_weights(given.path).state_dict)
-        logger.info("%s: %s", given.path, report)
+        logger.info("Weights from %s: %s", source, transfer(model, read_weights(source).state_dict))
         return model
 
     def _continuation(

@@ -1,0 +1,1 @@
+"""Change training images at random, image by image and batch by batch."""

@@ -1,0 +1,1 @@
+"""Hold the data sets of image classification, one module per format."""

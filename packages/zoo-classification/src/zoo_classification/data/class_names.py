@@ -1,0 +1,57 @@
+"""Own the list of classes: named in the file, in a text file, or deduced from the folders."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from zoo_classification.data.class_folders import ClassFolders, shorten
+from zoo_core.errors import DataError
+
+
+def given_names(section: Any) -> tuple[str, ...]:
+    """Return the classes that the `dataset` section states, in the user's order, or none.
+
+    Raises:
+        DataError: When a name stands there twice or the text file cannot be read.
+    """
+    names = tuple(section.class_names or ())
+    key = "dataset.class_names"
+    if not names and section.classes_file_path is not None:
+        key = f"dataset.classes_file_path: {section.classes_file_path}"
+        try:
+            text = section.classes_file_path.read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(f"{key} cannot be read as text: {error}.") from error
+        names = tuple(line.strip() for line in text.splitlines() if line.strip())
+        if not names:
+            raise DataError(f"{key} holds no names; expected one per line.")
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise DataError(f"{key} names some classes more than once: {shorten(twice)}.")
+    return names
+
+
+def folder_order(given: Sequence[str], trees: Sequence[ClassFolders], *, may_rename: bool) -> tuple[str, ...]:
+    """Return the class folders in the order of the class indices.
+
+    With `may_rename`, as many names as folders that are no folder names stand for the sorted folders.
+    """
+    if not trees:
+        return tuple(given)
+    found = trees[0].names
+    if not given:
+        return found
+    renamed = may_rename and len(given) == len(found) and not set(given) & set(found)
+    return found if renamed else tuple(given)
+
+
+def count_problems(section: Any, classes: Sequence[str], *, training: bool) -> list[str]:
+    """Return in words what is wrong with the number of classes."""
+    problems = []
+    if section.num_classes is not None and classes and section.num_classes != len(classes):
+        problems.append(f"dataset.num_classes is {section.num_classes}, and there are {len(classes)} classes")
+    if training and len(classes) == 1:
+        problems.append(f"there is one class only ({classes[0]}); a classifier needs two or more")
+    return problems

@@ -1,0 +1,1 @@
+"""Offer the `zoo` command; importing this package loads no command."""

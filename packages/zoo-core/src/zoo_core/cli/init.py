@@ -1,0 +1,68 @@
+"""Own `zoo init`: a commented configuration file for a use case."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from zoo_core.cli import _output as output
+from zoo_core.cli._group import PlainCommand
+from zoo_core.cli._options import shared_options
+from zoo_core.cli._session import Session
+from zoo_core.cli._source import DEFAULT_NAME
+from zoo_core.errors import UserError
+
+if TYPE_CHECKING:
+    from zoo_core.plugins.registry import Resolved
+    from zoo_core.specs import TaskSpec
+
+STANDARD_OUTPUT = Path("-")
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+@app.command(cls=PlainCommand)
+@shared_options
+def init(
+    session: Session,
+    *,
+    use_case: Annotated[
+        str,
+        typer.Argument(metavar="USE_CASE", help="Use case, as listed by `zoo list tasks`.", show_default=False),
+    ],
+    file: Annotated[
+        Path, typer.Option("--output", metavar="FILE", help="File to write; - prints the text instead.")
+    ] = Path(DEFAULT_NAME),
+) -> None:
+    """Write a commented configuration file to start from."""
+    text = _starter(session.catalog().tasks.resolve(use_case))
+    if file == STANDARD_OUTPUT:
+        output.emit_text(text.rstrip("\n"))
+        return
+    _write_new(file, text)
+    if session.json:
+        output.emit_json({"file": str(file.resolve())})
+        return
+    output.emit_text(f"Wrote {file}. Set the paths in it, then:")
+    output.emit_text(f"  zoo config check {file}\n  zoo run {file}")
+
+
+def _starter(task: Resolved[TaskSpec]) -> str:
+    if task.spec.starter is None:
+        msg = f"Use case {task.spec.name} of {task.provider} has no starter file."
+        raise UserError(msg, hint=f"See the keys it takes: zoo show task {task.spec.name}")
+    return task.load(task.spec.starter)
+
+
+def _write_new(file: Path, text: str) -> None:
+    try:
+        with file.open("x", encoding="utf-8") as stream:
+            stream.write(text)
+    except FileExistsError as error:
+        msg = f"{file.resolve()} exists already; it is left as it is."
+        raise UserError(msg, hint="Choose another file with --output FILE.") from error
+    except OSError as error:
+        msg = f"Cannot write {file.resolve()}: {error.strerror}."
+        raise UserError(msg, hint="Choose another file with --output FILE.") from error

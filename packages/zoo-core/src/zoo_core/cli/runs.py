@@ -1,0 +1,207 @@
+"""Own `zoo runs`: the runs that were carried out, one in detail, several side by side."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from zoo_core.cli import _output as output
+from zoo_core.cli._group import CommandGroup, PlainCommand
+from zoo_core.cli._options import shared_options
+from zoo_core.cli._session import Session
+from zoo_core.errors import UserError
+
+if TYPE_CHECKING:
+    from zoo_core.reporting.compare import Comparison
+    from zoo_core.runs.store import RunRecord
+
+DEFAULT_ROOT = Path("experiments_outputs")
+STYLES = {
+    "done": "green",
+    "running": "cyan",
+    "failed": "red",
+    "interrupted": "yellow",
+    "better": "green",
+    "worse": "red",
+}
+MARKS = {"better": " (better)", "worse": " (worse)"}
+MINUTES = len("2026-11-20 14:12")
+"""Length of a time without its seconds."""
+RunDir = Annotated[Path, typer.Argument(metavar="RUN_DIR", help="Folder of a run.", show_default=False)]
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, cls=CommandGroup)
+
+
+@app.callback()
+def runs() -> None:
+    """List, show or compare the runs that were carried out."""
+
+
+@app.command(name="list", cls=PlainCommand)
+@shared_options
+def list_runs(
+    session: Session,
+    *,
+    folder: Annotated[
+        Path, typer.Argument(metavar="[DIR]", help="Folder that holds runs, at any depth.")
+    ] = DEFAULT_ROOT,
+) -> None:
+    """List the runs below a folder, oldest first."""
+    from zoo_core.runs import store
+
+    if not folder.is_dir():
+        msg = f"There is no folder {folder.resolve()}."
+        raise UserError(msg, hint="Name the folder that holds the runs: zoo runs list DIR")
+    records = store.list_runs(folder)
+    if session.json:
+        output.emit_json({"runs": [_summary(record) for record in records]})
+        return
+    if not records:
+        output.emit_note(f"No run lies below {folder.resolve()}.")
+        return
+    rows = [
+        [
+            output.short_path(record.run_dir),
+            record.manifest.created.replace("T", " ")[:MINUTES],
+            record.manifest.status,
+            record.manifest.operation_mode,
+            record.manifest.model_name or "-",
+            _progress(record),
+        ]
+        for record in records
+    ]
+    output.emit_table(["RUN", "STARTED", "STATUS", "MODE", "MODEL", "STAGES"], rows, styles=STYLES)
+
+
+@app.command(cls=PlainCommand)
+@shared_options
+def show(session: Session, *, run_dir: RunDir) -> None:
+    """Show one run: its stages, its metrics, what it was made with."""
+    from zoo_core.runs import store
+
+    record = store.read_run(run_dir)
+    if session.json:
+        output.emit_json({"run": _detail(record)})
+        return
+    manifest = record.manifest
+    output.emit_fields(
+        [
+            ("run", str(run_dir)),
+            ("status", manifest.status),
+            ("mode", manifest.operation_mode),
+            ("use case", manifest.use_case),
+            ("model", manifest.model_name),
+            ("file", manifest.config_file),
+            ("overrides", list(manifest.overrides) or None),
+            ("started", manifest.created),
+            ("seed", str(manifest.seed)),
+        ]
+    )
+    output.emit_text()
+    output.emit_table(*_stage_table(record), wrap={"ERROR"}, right={"TIME"}, styles=STYLES)
+    if record.metrics:
+        output.emit_text()
+        output.emit_table(*_metric_table(record), right={"VALUE"})
+    if manifest.status != "done":
+        output.emit_text(f"\nContinue it with: zoo run --resume {run_dir}")
+
+
+@app.command(cls=PlainCommand)
+@shared_options
+def compare(
+    session: Session,
+    *,
+    run_dirs: Annotated[
+        list[Path], typer.Argument(metavar="RUN_DIR RUN_DIR...", help="Runs; the first is the reference.")
+    ],
+) -> None:
+    """Compare runs with the first of them: configuration and metrics that differ."""
+    from zoo_core.reporting.compare import compare_runs
+    from zoo_core.runs import store
+
+    if len(run_dirs) < 2:  # noqa: PLR2004 - a comparison has two sides
+        msg = "A comparison needs two runs or more."
+        raise UserError(msg, hint="zoo runs compare RUN_DIR RUN_DIR...")
+    comparison = compare_runs([store.read_run(path) for path in run_dirs])
+    if session.json:
+        output.emit_json({"comparison": asdict(comparison)})
+        return
+    _print_comparison(comparison)
+
+
+def _progress(record: RunRecord) -> str:
+    stages = record.manifest.stages
+    return f"{sum(stage.status == 'done' for stage in stages)}/{len(stages)}"
+
+
+def _stage_table(record: RunRecord) -> tuple[list[str], list[list[str]]]:
+    from zoo_core.cli._progress import duration
+
+    rows = [
+        [stage.id, stage.status, "-" if stage.seconds is None else duration(stage.seconds), stage.error or ""]
+        for stage in record.manifest.stages
+    ]
+    columns = ["STAGE", "STATUS", "TIME", "ERROR"]
+    if any(row[-1] for row in rows):
+        return columns, rows
+    return columns[:-1], [row[:-1] for row in rows]
+
+
+def _metric_table(record: RunRecord) -> tuple[list[str], list[list[str]]]:
+    from zoo_core.cli._metric import metric_text
+
+    rows = [
+        [stage.stage.id, metric.key, metric_text(metric.value, metric.unit)]
+        for stage in record.results
+        for metric in stage.result.metrics
+    ]
+    return ["STAGE", "METRIC", "VALUE"], rows
+
+
+def _print_comparison(comparison: Comparison) -> None:
+    from zoo_core.cli._metric import metric_text
+
+    columns = [f"{number}: {name}" for number, name in enumerate(comparison.runs, start=1)]
+    if comparison.configuration:
+        rows = [
+            [row.key, *("-" if value is None else str(value) for value in row.values)]
+            for row in comparison.configuration
+        ]
+        output.emit_table(["KEY", *columns], rows, wrap=columns)
+        output.emit_text()
+    else:
+        output.emit_note("The configurations are equal.")
+    rows = [
+        [
+            metric.key,
+            *(
+                f"{metric_text(value, metric.unit)}{MARKS.get(verdict, '')}"
+                for value, verdict in zip(metric.values, metric.verdicts, strict=True)
+            ),
+        ]
+        for metric in comparison.metrics
+    ]
+    output.emit_table(["METRIC", *columns], rows, right=columns)
+
+
+def _summary(record: RunRecord) -> dict[str, Any]:
+    manifest = record.manifest
+    return {
+        "run_dir": str(record.run_dir.resolve()),
+        "created": manifest.created,
+        "status": manifest.status,
+        "operation_mode": manifest.operation_mode,
+        "use_case": manifest.use_case,
+        "model_name": manifest.model_name,
+        "project_name": manifest.project_name,
+        "stages": [{"id": stage.id, "status": stage.status} for stage in manifest.stages],
+    }
+
+
+def _detail(record: RunRecord) -> dict[str, Any]:
+    manifest = {key: value for key, value in record.manifest.to_dict().items() if key != "schema_version"}
+    results = [{"stage": stage.stage.id, **stage.result.to_dict()} for stage in record.results]
+    return {"run_dir": str(record.run_dir.resolve()), **manifest, "results": results}

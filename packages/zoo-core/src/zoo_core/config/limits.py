@@ -1,0 +1,20 @@
+"""Own the limits that values of a configuration keep: positive numbers, shares, paths that must exist."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
+Share = Annotated[float, Field(gt=0.0, le=1.0)]
+Probability = Annotated[float, Field(ge=0.0, le=1.0)]
+PositiveInt = Annotated[int, Field(gt=0)]
+NonNegativeInt = Annotated[int, Field(ge=0)]
+PositiveFloat = Annotated[float, Field(gt=0.0)]
+NonNegativeFloat = Annotated[float, Field(ge=0.0)]
+ExistingPath = Annotated[Path, "existing path"]
+"""A path that must exist; the check reports the absolute path it tried."""
+ExistingDir = Annotated[Path, "existing directory"]
+ExistingFile = Annotated[Path, "existing file"]

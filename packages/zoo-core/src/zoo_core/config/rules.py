@@ -1,0 +1,49 @@
+"""Own the rules between sections: the model a mode needs, the data its services read, counts that must agree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from pydantic import BaseModel
+
+from zoo_core.config.places import Places
+from zoo_core.config.sections import DatasetSection, ModelSection
+from zoo_core.errors import ConfigIssue
+from zoo_core.protocols import PREDICTION, QUANTIZATION, TEST, TRAIN, VALIDATION
+
+SPLITS_OF_LETTER = {"t": (TRAIN, VALIDATION), "e": (TEST,), "q": (QUANTIZATION,), "p": (PREDICTION,)}
+
+
+def broken_rules(sections: Mapping[str, BaseModel], letters: str, places: Places) -> Iterator[ConfigIssue]:
+    """Return an issue per rule that the checked sections break; a section that failed its own check breaks none."""
+    model, dataset = sections.get("model"), sections.get("dataset")
+    if isinstance(model, ModelSection) and letters:
+        yield from _model_rules(model, letters, places)
+    if isinstance(dataset, DatasetSection):
+        yield from _dataset_rules(dataset, letters, places)
+
+
+def _model_rules(model: ModelSection, letters: str, places: Places) -> Iterator[ConfigIssue]:
+    has_file = model.model_path is not None or model.model_url is not None
+    if "t" in letters:
+        if model.model_name is None:
+            hint = "Set it to one of: zoo list models"
+            yield places.issue("model.model_name", "training needs the name of a model", hint)
+    elif not has_file and not (model.model_name and model.pretrained):
+        hint = "Set model.model_path to a .pt or .onnx file, or model.model_name together with pretrained: True"
+        yield places.issue("model.model_path", "the operation mode needs a model that is trained already", hint)
+    if model.pretrained and model.pretrained_model_path is not None:
+        message = "pretrained and pretrained_model_path both say where the first weights come from"
+        yield places.issue("model.pretrained_model_path", message, "Keep one of them")
+
+
+def _dataset_rules(dataset: DatasetSection, letters: str, places: Places) -> Iterator[ConfigIssue]:
+    splits = dict.fromkeys(split for letter in letters for split in SPLITS_OF_LETTER.get(letter, ()))
+    for text in dataset.missing_for(splits):
+        yield places.issue("dataset", text)
+    names, count = dataset.class_names, dataset.num_classes
+    if names is not None and count is not None and len(names) != count:
+        yield places.issue("dataset.num_classes", f"it is {count}, but class_names holds {len(names)} names")
+    if names is not None and len(set(names)) != len(names):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        yield places.issue("dataset.class_names", f"{', '.join(twice)} stands twice")

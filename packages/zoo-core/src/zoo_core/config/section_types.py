@@ -1,0 +1,66 @@
+"""Own which class checks each section: that of the chosen component, else the use case's, else the shared one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict
+
+from zoo_core.config.sections import SECTION_TYPES
+from zoo_core.config.select import Choice
+from zoo_core.lazy import LazyRef
+
+if TYPE_CHECKING:
+    from zoo_core.plugins.registry import Resolved
+    from zoo_core.specs import TargetSpec
+
+TARGET_SECTIONS = ("benchmarking", "deployment", "tools")
+
+
+def section_types(choice: Choice) -> dict[str, type[BaseModel]]:
+    """Return the class of every section that means something for the chosen components.
+
+    Raises:
+        MissingError: When a package that a class needs is not installed.
+        PluginError: When the class of a component cannot be imported.
+    """
+    types: dict[str, type[BaseModel]] = dict(SECTION_TYPES)
+    if choice.task is not None:
+        types.update(_load(choice.task, choice.task.spec.sections))
+    types.update(_target_types(choice))
+    if choice.model is not None:
+        types["model"] = choice.model.load(choice.model.spec.config)
+    if choice.dataset is not None:
+        types["dataset"] = choice.dataset.load(choice.dataset.spec.config)
+    if choice.trainer is not None and choice.trainer.spec.config is not None:
+        types["training"] = choice.trainer.load(choice.trainer.spec.config)
+    if choice.quantizer is not None:
+        types["quantization"] = choice.quantizer.load(choice.quantizer.spec.config)
+    for section in choice.open_sections & set(types):
+        types[section] = opened(types[section])
+    return types
+
+
+def _target_types(choice: Choice) -> dict[str, type[BaseModel]]:
+    types: dict[str, type[BaseModel]] = {}
+    for target, own in ((choice.deploy_target, "deployment"), (choice.benchmark_target, "benchmarking")):
+        if target is not None:
+            wanted = {name: ref for name, ref in target.spec.sections.items() if name in (own, "tools")}
+            types.update(_load(target, wanted))
+    return types
+
+
+def _load(
+    entry: Resolved[Any] | Resolved[TargetSpec], sections: Mapping[str, LazyRef[type[BaseModel]]]
+) -> dict[str, type[BaseModel]]:
+    return {name: entry.load(ref) for name, ref in sections.items()}
+
+
+@cache
+def opened(section: type[BaseModel]) -> type[BaseModel]:
+    """Return a variant of a class that takes any further key, for components that are not installed."""
+    return type(
+        f"Open{section.__name__}", (section,), {"model_config": ConfigDict(extra="allow"), "__doc__": section.__doc__}
+    )

@@ -1,0 +1,71 @@
+"""Own the inference of the use case: named, or told by the model, its file, or the data set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from zoo_core.config.lookup import Lookup
+from zoo_core.errors import UserError
+from zoo_core.specs import TaskSpec
+
+if TYPE_CHECKING:
+    from zoo_core.plugins.registry import Resolved
+
+KEY = "use_case"
+MODEL_NAME = "model.model_name"
+MODEL_TYPE = "model.model_type"
+DATASET_NAME = "dataset.dataset_name"
+
+
+def find_use_case(lookup: Lookup, metadata: Mapping[str, Any]) -> Resolved[TaskSpec] | None:
+    """Return the use case of a configuration.
+
+    In this order: `use_case`, the model's, that of `model_type`, what the model file says of itself, the data
+    set's, the only installed one. What contradicts or leaves it open is noted.
+
+    Args:
+        lookup: The configuration and the registries.
+        metadata: What the model file says of itself.
+    """
+    tasks = lookup.catalog.tasks
+    if name := lookup.text(KEY):
+        return lookup.resolve(tasks, name, KEY)
+    told = _of_model(lookup) or _of_type(lookup) or metadata.get(KEY) or _of_dataset(lookup)
+    if told is not None:
+        try:
+            return tasks.resolve(str(told))
+        except UserError as error:
+            lookup.complain(KEY, f'it follows to be "{told}". {error.message}', error.hint)
+            return None
+    if len(tasks) == 1:
+        return next(iter(tasks))
+    if not lookup.issues:
+        listed = ", ".join(tasks.names()) or "none is installed"
+        hint = f"Add use_case: NAME at the top level; installed use cases: {listed}."
+        lookup.complain(KEY, "the use case follows from nothing in the configuration", hint)
+    return None
+
+
+def _of_model(lookup: Lookup) -> str | None:
+    name = lookup.text(MODEL_NAME)
+    if name is None:
+        return None
+    found = lookup.resolve(lookup.catalog.models, name, MODEL_NAME)
+    return found.spec.task if found else None
+
+
+def _of_type(lookup: Lookup) -> str | None:
+    kind = lookup.text(MODEL_TYPE)
+    owners = [entry.spec.name for entry in lookup.catalog.tasks if kind in entry.spec.model_types]
+    return owners[0] if len(owners) == 1 else None
+
+
+def _of_dataset(lookup: Lookup) -> str | None:
+    name = lookup.text(DATASET_NAME)
+    if name is None or name not in lookup.catalog.datasets:
+        return None
+    try:
+        return lookup.catalog.datasets.resolve(name).spec.task
+    except UserError:  # several use cases have a data set of this name
+        return None

@@ -1,0 +1,1 @@
+"""Own what every data set shares: reading images, preprocessing, splits, loaders, calibration."""

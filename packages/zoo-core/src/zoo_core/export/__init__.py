@@ -1,0 +1,1 @@
+"""Turn torch models into ONNX files and read what such files say of themselves."""

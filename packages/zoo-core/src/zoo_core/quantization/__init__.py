@@ -1,0 +1,1 @@
+"""Turn float ONNX models into quantized ones after training."""

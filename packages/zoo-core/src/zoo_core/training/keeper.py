@@ -1,0 +1,262 @@
+"""Own the end of every epoch: measure, compare, keep, stop; and the checkpoint from which a training goes on."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, Trainer
+from timm.utils import distribute_bn
+
+from zoo_core.artifacts import METADATA_KEY
+from zoo_core.data.loader import EvalLoader
+from zoo_core.protocols import ProgressTask, TrainJob
+from zoo_core.results import MetricValue
+from zoo_core.training.checkpoint import save_weights
+from zoo_core.training.layers import without_splits
+from zoo_core.training.learner import Learner, diverged
+from zoo_core.training.monitor import LOSS, TRAIN_LOSS, EarlyStopping
+from zoo_core.training.record import Row, TrainingRecord
+from zoo_core.training.resume import (
+    STATE_KEY,
+    STATE_VERSION,
+    TRAINING_KEY,
+    Resumed,
+    candidate_path,
+    promote,
+    settle_best,
+)
+from zoo_core.training.schedule import current_rate
+from zoo_core.training.validation import Validation, validate
+
+log = logging.getLogger("zoo")
+
+LOOK_EVERY = 10
+"""Batches between two looks at the loss for the progress bar on a GPU, which has to be waited for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """State what decides about the best weights and about the end."""
+
+    monitor: MetricValue
+    higher: bool
+    early: EarlyStopping | None
+    epochs: int
+    facts: Mapping[str, Any]
+
+
+class EpochKeeper(Callback):  # type: ignore[misc] # Lightning is untyped here
+    """Validate after every epoch, keep the best weights, the complete state and the table, and stop early."""
+
+    def __init__(
+        self, job: TrainJob, loader: EvalLoader, rules: Rules, record: TrainingRecord, *, resumed: Resumed | None
+    ) -> None:
+        self._job = job
+        self._loader = loader
+        self._rules = rules
+        self._record = record
+        self._resumed = resumed
+        self._position = (0, 0) if resumed is None else (resumed.epoch, resumed.batch)
+        self._notes: list[str] = []
+        self._bars = ExitStack()
+        self._bar: ProgressTask | None = None
+        self._started = 0.0
+        self._last: dict[str, float] = {}
+
+    @property
+    def record(self) -> TrainingRecord:
+        """Return what happened so far."""
+        return self._record
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return what the user should know of the training."""
+        return tuple(self._notes)
+
+    def on_train_start(self, trainer: Trainer, pl_module: Learner) -> None:
+        """Find the best weights of an interrupted training; open the bar of an epoch that goes on in the middle."""
+        if self._resumed is not None:
+            note = (
+                settle_best(self._record, self._job.best_path, self._resumed.path) if trainer.is_global_zero else None
+            )
+            state, note = gather_objects((self._record.to_state(), note))[0]
+            self._record = TrainingRecord.from_state(state)
+            self._notes.extend([note] if note else [])
+        epoch, batch = self._position
+        if batch:
+            self._open_bar(epoch, len(pl_module.loader) - batch)
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: Learner) -> None:
+        """Open the bar of the epoch."""
+        self._open_bar(trainer.current_epoch, len(pl_module.loader))
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: Learner, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Show the loss, and save inside the epoch where `recovery_interval` says so."""
+        del batch
+        values = dict(self._last)
+        if pl_module.device.type == "cpu" or batch_idx % LOOK_EVERY == 0:
+            values[LOSS] = float(outputs[LOSS]) * self._job.training.grad_accum_steps
+        self._advance(**values)
+        done, section = batch_idx + 1, self._job.training
+        whole = done % section.grad_accum_steps == 0 and done < len(pl_module.loader)
+        if section.recovery_interval and whole and done % section.recovery_interval == 0:
+            self._save(trainer, trainer.current_epoch, done)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: Learner) -> None:
+        """Measure the epoch, keep what is worth keeping, and decide whether it was the last one.
+
+        Raises:
+            UserError: When the loss is no number any more.
+            RunStoreError: When the disk is full or the run directory cannot be written.
+        """
+        epoch = trainer.current_epoch
+        losses, rate = self._losses(pl_module), current_rate(trainer.optimizers[0])
+        if not math.isfinite(losses[LOSS]):
+            raise diverged(losses[LOSS], epoch, rate)
+        found = self._validate(trainer, pl_module)
+        trained = MetricValue(name=TRAIN_LOSS, value=losses[LOSS], higher_is_better=False)
+        measured = {**found.by_name, TRAIN_LOSS: trained}
+        pl_module.rate.end_epoch(epoch, measured)
+        self._add_row(epoch, rate, losses, found)
+        better = self._take_best(epoch, measured, found)
+        stops = self._stops(epoch, measured)
+        if better and trainer.is_global_zero:
+            self._write_candidate(pl_module)
+        self._save(trainer, epoch + 1, 0)
+        if trainer.is_global_zero:
+            if better:
+                promote(self._job.best_path)
+            self._record.write(self._job.work_dir)
+        trainer.strategy.barrier("zoo epoch")
+        self._close_bar(measured, epoch, rate)
+        if stops:
+            trainer.should_stop = True
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: Learner, checkpoint: dict[str, Any]) -> None:
+        """Add our part of the state: plain numbers, texts and tensors only."""
+        sums, images = pl_module.meter.totals()
+        epoch, batch = self._position
+        early, average = self._rules.early, pl_module.average
+        checkpoint[METADATA_KEY] = json.dumps(dict(self._job.metadata))
+        checkpoint[STATE_KEY] = {
+            "version": STATE_VERSION,
+            "record": self._record.to_state(),
+            "rate": pl_module.rate.state(),
+            "early": None if early is None else early.state(),
+            "average": None if average is None else average.state(),
+            "meter": {"sums": sums, "images": images},
+            "updates": pl_module.updates,
+            "epoch": epoch,
+            "batch": batch,
+            "facts": dict(self._rules.facts),
+        }
+
+    def on_exception(self, trainer: Trainer, pl_module: Learner, exception: BaseException) -> None:
+        """Close the bar of the epoch that was not finished."""
+        self._bars.close()
+
+    def _losses(self, learner: Learner) -> dict[str, float]:
+        parts = gather_objects(learner.meter.totals())
+        images = sum(count for _, count in parts)
+        names = list(dict.fromkeys(name for sums, _ in parts for name in sums))
+        return {name: sum(sums.get(name, 0.0) for sums, _ in parts) / images for name in names}
+
+    def _validate(self, trainer: Trainer, learner: Learner) -> Validation:
+        if trainer.world_size > 1 and self._job.training.dist_bn:
+            distribute_bn(learner.model, trainer.world_size, reduce=self._job.training.dist_bn == "reduce")
+            if learner.average is not None:
+                distribute_bn(learner.best_model, trainer.world_size, reduce=self._job.training.dist_bn == "reduce")
+        found = validate(
+            learner.best_model,
+            learner.criterion,
+            self._loader,
+            self._job.task,
+            precision=trainer.precision_plugin.forward_context,
+            gather=gather_objects,
+            after_batch=self._advance,
+        )
+        learner.train()
+        for skipped in gather_objects(learner.loader.skipped):
+            self._record.add_skipped(skipped)
+        self._record.add_skipped(found.skipped)
+        return found
+
+    def _add_row(self, epoch: int, rate: float, losses: Mapping[str, float], found: Validation) -> None:
+        row: Row = {"epoch": epoch + 1, "lr": rate, TRAIN_LOSS: losses[LOSS]}
+        row.update({f"train_{name}": value for name, value in losses.items() if name != LOSS})
+        row[f"val_{LOSS}"] = found.by_name[LOSS].value
+        row.update({f"val_{metric.name}": metric.value for metric in found.metrics if metric.name != LOSS})
+        row["seconds"] = time.monotonic() - self._started
+        self._record.rows.append(row)
+
+    def _take_best(self, epoch: int, measured: Mapping[str, MetricValue], found: Validation) -> bool:
+        value = measured[self._rules.monitor.name].value
+        return self._record.take_best(epoch + 1, value, found.metrics, higher=self._rules.higher)
+
+    def _stops(self, epoch: int, measured: Mapping[str, MetricValue]) -> bool:
+        early = self._rules.early
+        if early is None or not early.stops(epoch, measured[early.metric].value):
+            return False
+        if epoch + 1 < self._rules.epochs:
+            log.info("Stopped after epoch %d: %s no longer improves.", epoch + 1, early.metric)
+            self._record.stopped_early = True
+        return True
+
+    def _write_candidate(self, learner: Learner) -> None:
+        """Write the best weights beside their place; they are moved there once the checkpoint knows of them."""
+        described = {
+            "epoch": self._record.best_epoch,
+            "monitor": self._rules.monitor.name,
+            "metrics": {metric.name: metric.value for metric in self._record.best_metrics},
+            "average": learner.average is not None,
+        }
+        weights = without_splits(learner.best_model.state_dict())
+        save_weights(candidate_path(self._job.best_path), weights, {**self._job.metadata, TRAINING_KEY: described})
+
+    def _save(self, trainer: Trainer, epoch: int, batch: int) -> None:
+        self._position = epoch, batch
+        trainer.save_checkpoint(self._job.last_path, weights_only=False)
+
+    def _open_bar(self, epoch: int, batches: int) -> None:
+        self._started = time.monotonic()
+        total = batches + len(self._loader)
+        self._bar = self._bars.enter_context(self._job.progress.track(f"epoch {epoch + 1}/{self._rules.epochs}", total))
+
+    def _advance(self, **values: float) -> None:
+        if self._bar is not None:
+            self._bar.advance(1, **values)
+
+    def _close_bar(self, measured: Mapping[str, MetricValue], epoch: int, rate: float) -> None:
+        name = self._rules.monitor.name
+        self._last = {f"val_{name}" if name != TRAIN_LOSS else name: measured[name].value}
+        if self._bar is not None:
+            self._bar.advance(0, **{LOSS: measured[TRAIN_LOSS].value}, **self._last)
+        self._bars.close()
+        self._bar = None
+        log.debug(
+            "epoch %d/%d: lr %g, train loss %.4g, validation %s",
+            epoch + 1,
+            self._rules.epochs,
+            rate,
+            measured[TRAIN_LOSS].value,
+            ", ".join(f"{metric.name} {metric.value:.4g}" for metric in measured.values()),
+        )
+
+
+def gather_objects(found: Any) -> list[Any]:
+    """Return the objects of all training processes, in the order of their ranks."""
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return [found]
+    parts: list[Any] = [None] * torch.distributed.get_world_size()
+    torch.distributed.all_gather_object(parts, found)
+    return parts

@@ -1,0 +1,93 @@
+"""Own the trainer `lightning`: a job in, the best weights and a complete checkpoint out."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass, replace
+from functools import partial
+
+from zoo_core.config.sections import RunConfig
+from zoo_core.data.seeding import kept_randomness
+from zoo_core.data.workers import core_count
+from zoo_core.errors import UserError
+from zoo_core.protocols import TrainJob, TrainOutcome
+from zoo_core.training.failures import explained_failures, plain_interruptions
+from zoo_core.training.hardware import (
+    Hardware,
+    choose_hardware,
+    launched_from_outside,
+    limit_gpu_memory,
+    torch_settings,
+)
+from zoo_core.training.processes import LocalEnvironment, followers
+from zoo_core.training.session import Session
+from zoo_core.training.silence import SilentProgress, quiet_libraries
+
+log = logging.getLogger("zoo")
+
+
+def build(config: RunConfig) -> LightningTrainer:
+    """Build the trainer from the `general` section; everything else stands in the job."""
+    general = config.general
+    return LightningTrainer(device=general.device, threads=general.num_threads, gpu_memory=general.gpu_memory_limit)
+
+
+@dataclass(frozen=True, slots=True)
+class LightningTrainer:
+    """Train on Lightning, on one device or several; the same job gives the same weights on one CPU."""
+
+    device: str | None = None
+    """`cpu`, `cuda`, `cuda:N`, `mps`, `auto` or nothing."""
+    threads: int | None = None
+    """CPU threads of torch."""
+    gpu_memory: float | None = None
+    """Limit in GB."""
+
+    def fit(self, job: TrainJob) -> TrainOutcome:
+        """Train until the last epoch or an early stop; go on from `job.resume_from` where it is given.
+
+        After every epoch the complete state is in `job.last_path` and the best weights are in `job.best_path`. The
+        caller's random generators and torch's settings are as before afterwards.
+
+        Raises:
+            UserError: When the settings do not fit the model or each other, or the loss is no number any more.
+            MissingError: When a device is asked for that is not there.
+            DataError: When no training image can be read.
+            RunStoreError: When the disk is full or a folder cannot be written.
+            KeyboardInterrupt: On Ctrl-C or SIGTERM; the state of the last finished epoch is on the disk then.
+        """
+        hardware = choose_hardware(self.device, job.training)
+        if launched_from_outside():
+            return self.run(job, hardware, None)
+        if job.training.num_nodes > 1:
+            msg = f"training.num_nodes is {job.training.num_nodes}, but no launcher has started this process."
+            hint = "Start the same command on every host with torchrun --nnodes ... --nproc-per-node ..."
+            raise UserError(msg, hint=hint)
+        work = partial(self.run, replace(job, progress=SilentProgress()), hardware)
+        with followers(work, job.training.devices) as environment:
+            return self.run(job, hardware, environment)
+
+    def run(self, job: TrainJob, hardware: Hardware, environment: LocalEnvironment | None) -> TrainOutcome:
+        """Do this process's part of a training."""
+        world, rank = _place(job, environment)
+        threads = self.threads
+        if threads is None and hardware.on_cpu and job.training.devices > 1:
+            threads = max(1, core_count() // job.training.devices)
+        with (
+            kept_randomness(),
+            quiet_libraries(),
+            torch_settings(deterministic=job.deterministic, threads=threads),
+            explained_failures(job.training),
+            plain_interruptions(),
+        ):
+            if not hardware.on_cpu:
+                limit_gpu_memory(self.gpu_memory)
+            return Session(job, hardware, world=world, rank=rank).train(environment)
+
+
+def _place(job: TrainJob, environment: LocalEnvironment | None) -> tuple[int, int]:
+    """Return the number of all training processes and that of this one."""
+    if environment is not None:
+        return environment.world, environment.rank
+    return job.training.devices * job.training.num_nodes, int(os.environ["RANK"])

@@ -1,0 +1,69 @@
+"""The scans of scikit-learn as a data set."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from zoo_classification.config import DigitsSection
+from zoo_classification.data.digits import build
+from zoo_core.errors import DataError
+from zoo_core.protocols import SPLITS, DataRequest, ImageDataset
+
+
+def ask(seed=123, **keys):
+    return build(DigitsSection(**keys), DataRequest(splits=frozenset(SPLITS), seed=seed))
+
+
+def names(dataset):
+    return [dataset.name(index) for index in range(len(dataset))]
+
+
+def test_every_scan_is_in_exactly_one_split():
+    data = ask()
+    together = [*names(data.train), *names(data.validation), *names(data.test)]
+    assert len(together) == len(set(together)) == 1797
+
+
+def test_test_scans_do_not_depend_on_the_seed_but_validation_does():
+    one, two = ask(seed=1), ask(seed=2)
+    assert names(one.test) == names(two.test)
+    assert names(one.validation) != names(two.validation)
+    assert names(one.validation) == names(ask(seed=1).validation)
+
+
+def test_splits_hold_every_digit_in_proportion():
+    data = ask()
+    for split in (data.train, data.validation, data.test):
+        shares = np.bincount(split.targets, minlength=10) / len(split)
+        assert shares.min() > 0.08
+        assert shares.max() < 0.12
+
+
+def test_pixels_are_the_scans_in_8_bit():
+    found = load_digits()
+    test = ask().test
+    for index in (0, 17, 200):
+        sample = test[index]
+        number = int(sample.path.split("/")[1].split(".")[0])
+        assert sample.target == found.target[number]
+        np.testing.assert_allclose(np.asarray(sample.image) / 255 * 16, found.images[number], atol=0.04)
+    assert isinstance(test, ImageDataset)
+    assert test.in_memory
+
+
+def test_shares_are_the_users():
+    data = ask(validation_split=0.1, quantization_split=0.5)
+    assert (len(data.validation), len(data.train), len(data.quantization)) == (144, 1293 + 1, 647)
+
+
+def test_prediction_takes_test_scans_or_the_users_images(tmp_path):
+    assert names(ask().prediction) == names(ask().test)
+    with pytest.raises(DataError, match="holds no images"):
+        ask(prediction_path=tmp_path)
+
+
+def test_other_number_of_classes_is_refused():
+    with pytest.raises(DataError, match="10 classes, dataset states 2"):
+        ask(class_names=("even", "odd"))
+    with pytest.raises(DataError, match="dataset states 5"):
+        ask(num_classes=5)
