@@ -104,7 +104,7 @@ def test_prediction_draws_every_image_and_lists_it(start, digit_folders):
 
 
 def test_benchmarking_alone_needs_no_data(start):
-    text = "operation_mode: benchmarking\nmodel:\n  model_path: MODEL\nbenchmarking:\n  board: host\nhydra: {run: {dir: RUN_DIR}}\n"
+    text = "operation_mode: MODE\nmodel: {model_path: MODEL}\nbenchmarking: {}\nhydra: {run: {dir: RUN_DIR}}\n"
     summary = start("benchmarking", text=text)
     assert any(row.name == "latency_median" for row in summary.rows)
 

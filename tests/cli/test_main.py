@@ -65,7 +65,7 @@ def test_configuration_error_shows_every_problem_with_key_place_and_cure(cli, fa
         )
     )
     assert cli("plugins").err == (
-        "error: 3 problems in the configuration\n\n"
+        "error: 3 problems in the configuration:\n\n"
         "  training.epoch  user_config.yaml:31\n"
         "      unknown key.\n"
         "      Did you mean epochs?\n\n"

@@ -97,6 +97,8 @@ def test_paths_are_shown_relative_to_where_the_user_is(folder: Path) -> None:
         (512, "bytes", "512 B"),
         (0.41234, "ms", "0.4123 ms"),
         (77_850, "", "77850"),
+        (12_210_000, "", "12.2 M"),
+        (6417.8, "images/s", "6418 images/s"),
         (None, "%", "-"),
     ],
 )

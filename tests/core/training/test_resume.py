@@ -27,7 +27,11 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "plateau": {
         **PLAIN,
         "lr_scheduler": {
-            "lr": 0.1, "sched": "plateau", "patience_epochs": 0, "warmup_epochs": 0, "decay_rate": 0.5,
+            "lr": 0.1,
+            "sched": "plateau",
+            "patience_epochs": 0,
+            "warmup_epochs": 0,
+            "decay_rate": 0.5,
         },
         "eval_metric": "images",  # never improves
     },
@@ -138,7 +142,9 @@ def test_recovery_inside_an_epoch_equals_straight(tmp_path: Path, step: int) -> 
     fit(make_job(broken, training=training, resume=True, progress=progress))
     assert_same(all_state(broken), all_state(straight))
     assert [(bar["description"], bar["steps"] == bar["total"]) for bar in progress.shown] == [
-        ("epoch 2/4", True), ("epoch 3/4", True), ("epoch 4/4", True)
+        ("epoch 2/4", True),
+        ("epoch 3/4", True),
+        ("epoch 4/4", True),
     ]
     assert progress.shown[0]["total"] == progress.shown[1]["total"] - step
 

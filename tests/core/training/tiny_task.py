@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from torch import nn
 from zoo_core.artifacts import InputSpec
 from zoo_core.config.sections import DatasetSection, TrainingSection
 from zoo_core.data.preprocessing import ImagePreprocessing
-from zoo_core.errors import UnreadableImageError
+from zoo_core.errors import DataError, UnreadableImageError
 from zoo_core.protocols import Sample, TrainJob
 from zoo_core.results import MetricValue
 
@@ -135,6 +136,38 @@ class TinyTask:
 
     def evaluator(self) -> TinyEvaluator:
         return TinyEvaluator()
+
+
+class PlainTask(TinyTask):
+    """Without augmentation and mixing, so that the division of the images over processes changes nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(mix=False)
+
+    def train_transform(self) -> Callable[[Sample], tuple[torch.Tensor, int]]:
+        return Plain(self.preprocessing)
+
+
+class Plain:
+    def __init__(self, preprocessing: Any) -> None:
+        self.preprocessing = preprocessing
+
+    def __call__(self, sample: Sample) -> tuple[torch.Tensor, int]:
+        return self.preprocessing(sample.image), sample.target
+
+
+class OnlyHere(TinyImages):
+    """Cannot be read in any process but the first."""
+
+    def __init__(self) -> None:
+        super().__init__(32)
+        self.first = os.getpid()
+
+    def __getitem__(self, index: int) -> Sample:
+        if os.getpid() != self.first:
+            msg = "the disk is only here"
+            raise DataError(msg)
+        return super().__getitem__(index)
 
 
 class Bars:

@@ -162,6 +162,11 @@ class ModelInfo:
 class Preprocessing(Protocol):
     """Turn an image into a model's input; one object serves training, calibration and evaluation."""
 
+    @property
+    def input(self) -> InputSpec:
+        """Return the size it makes."""
+        ...
+
     def __call__(self, image: Image) -> torch.Tensor:
         """Return a float32 tensor of shape (C, H, W)."""
         ...
@@ -340,7 +345,12 @@ class CalibrationData(Protocol):
     """Stream preprocessed images to a quantizer, as often as it wants to read them."""
 
     source: str
-    """Split the images come from, or `random`."""
+    """Where the images come from, or `random`."""
+
+    @property
+    def skipped(self) -> tuple[SkippedFile, ...]:
+        """Return the images that could not be read so far."""
+        ...
 
     def __len__(self) -> int:
         """Return the number of images."""

@@ -25,7 +25,7 @@ class Key:
 
 def section_keys(cls: type[BaseModel], prefix: str = "") -> Iterator[Key]:
     """Yield every key of a section, those of its subsections under dotted names."""
-    from zoo_core.config.explain import describe
+    from zoo_core.config.describe import describe
 
     for name, field in cls.model_fields.items():
         dotted = f"{prefix}{field.alias or name}"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 KIB = 1024
+LARGE = {1e9: "G", 1e6: "M"}
+"""Factors from which on a count is shortened."""
 BYTE_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -21,8 +23,14 @@ def metric_text(value: float | None, unit: str, *, signed: bool = False) -> str:
         return _bytes_text(value, sign)
     if unit == "%":
         return f"{value:{sign}.2f} %"
-    number = f"{value:{sign}.0f}" if float(value).is_integer() and abs(value) < 1e6 else f"{value:{sign}.4g}"  # noqa: PLR2004 - counts in full
-    return f"{number} {unit}".rstrip()
+    return f"{_number_text(float(value), sign)} {unit}".rstrip()
+
+
+def _number_text(value: float, sign: str) -> str:
+    for factor, letter in LARGE.items():
+        if abs(value) >= factor:
+            return f"{value / factor:{sign}.3g} {letter}"
+    return f"{value:{sign}.0f}" if value.is_integer() else f"{value:{sign}.4g}"
 
 
 def _bytes_text(value: float, sign: str) -> str:

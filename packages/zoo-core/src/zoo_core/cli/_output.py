@@ -222,7 +222,7 @@ def _wrap(text: str, indent: str, later: str | None = None) -> str:
 
 
 def _render_issues(issues: Sequence[ConfigIssue]) -> str:
-    title = f"{len(issues)} problem{'s' if len(issues) != 1 else ''} in the configuration"
+    title = f"{len(issues)} problem{'s' if len(issues) != 1 else ''} in the configuration:"
     return "\n\n".join([title, *(_render_issue(issue) for issue in issues)]) + "\n"
 
 

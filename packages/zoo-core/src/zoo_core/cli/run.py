@@ -115,7 +115,6 @@ def _remember_run_dir(session: Session, catalog: Catalog) -> Iterator[None]:
 
 
 def _print_result(summary: RunSummary, run_dir: Path) -> None:
-    _print_remarks(summary)
     if summary.rows:
         output.emit_text()
         output.emit_table(*_table(summary.rows), right={"FLOAT", "INT8", "INT8 - FLOAT", "VALUE"})

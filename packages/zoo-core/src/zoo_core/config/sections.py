@@ -404,8 +404,12 @@ class RunConfig(Section):
 
     def canonical(self) -> dict[str, Any]:
         """Return the JSON-able canonical form, from which `zoo run --resume` builds the same object."""
-        data: dict[str, Any] = self.model_dump(mode="json", serialize_as_any=True)
-        return {key: value for key, value in data.items() if value is not None}
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        return {
+            name: value.model_dump(mode="json") if isinstance(value, Section) else value
+            for name, value in values.items()
+            if value is not None
+        }
 
 
 __all__ = [

@@ -26,6 +26,8 @@ class YamlFile:
     path: Path
     text: str
     lines: dict[str, int]
+    references: dict[str, str]
+    """The texts that hold `${`, by key."""
 
     def top_level(self, section: str = "") -> list[str]:
         """Return the keys directly below a section, or those of the file."""
@@ -57,7 +59,7 @@ def read_yaml(path: Path) -> YamlFile:
     walk.note(root, "")
     if walk.issues:
         raise ConfigError(walk.issues)
-    return YamlFile(path=path, text=text, lines=walk.lines)
+    return YamlFile(path=path, text=text, lines=walk.lines, references=walk.references)
 
 
 def _read_text(path: Path) -> str:
@@ -93,7 +95,7 @@ def _explain(error: yaml.MarkedYAMLError) -> str:
         return "a tab stands where only spaces are allowed"
     if "another document" in problem or "single document" in str(error.context):
         return "expected one document, found a second one after `---`"
-    if "undefined alias" in problem:
+    if "alias" in f"{problem} {error.context}":
         return f"{problem}; a text that begins with * needs quotes"
     context = f" {error.context}" if error.context else ""
     return f"this is not YAML: {problem}{context}"
@@ -105,6 +107,7 @@ class _Walk:
 
     path: Path
     lines: dict[str, int] = field(default_factory=dict)
+    references: dict[str, str] = field(default_factory=dict)
     issues: list[ConfigIssue] = field(default_factory=list)
 
     def measure(self, root: yaml.Node) -> None:
@@ -156,6 +159,8 @@ class _Walk:
         if isinstance(value, yaml.ScalarNode) and value.tag == INT_TAG and ":" in value.value:
             message = f"YAML reads {value.value} as a number in base 60; for a slice write ({value.value})"
             self._complain(key, message, line)
+        if isinstance(value, yaml.ScalarNode) and "${" in value.value:
+            self.references[key] = value.value
         self.note(value, key)
 
     def _complain(self, key: str, message: str, line: int) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from zoo_core.data.preprocessing import ImagePreprocessing
 from zoo_core.data.seeding import derive_seed
 from zoo_core.errors import DataError, UnreadableImageError
 from zoo_core.protocols import QUANTIZATION, ImageDataset, Preprocessing
@@ -70,8 +69,9 @@ class RandomCalibration:
     """Stream uniform noise over the values that the preprocessing can produce, the same on every pass."""
 
     source = RANDOM
+    skipped: tuple[SkippedFile, ...] = ()
 
-    def __init__(self, preprocessing: ImagePreprocessing, count: int, seed: int) -> None:
+    def __init__(self, preprocessing: Preprocessing, count: int, seed: int) -> None:
         self._preprocessing = preprocessing
         self._count = count
         self._seed = seed

@@ -24,7 +24,8 @@ QUANTIZED_OPERATORS = frozenset({
 })  # fmt: skip
 TYPE_NAMES = {"float": "float32", "double": "float64"}
 IMAGE_RANK = 4
-IMAGE_CHANNELS = (1, 3, 4)
+IMAGE_CHANNELS = ((1, 3), (4,))
+"""Numbers of channels by which a layout is recognised, the likelier first."""
 NCHW = "NCHW"
 NHWC = "NHWC"
 
@@ -205,9 +206,10 @@ def _size(dim: onnx.TensorShapeProto.Dimension) -> int | str | None:
 
 
 def _layout(shape: tuple[int | str | None, ...]) -> str:
-    """Tell whether channels stand before or after height and width; square maps decide rare channel counts."""
-    if shape[1] in IMAGE_CHANNELS:
-        return NCHW
-    if shape[3] in IMAGE_CHANNELS:
-        return NHWC
+    """Tell whether channels stand before or after height and width; square images decide rare channel counts."""
+    for channels in IMAGE_CHANNELS:
+        if shape[1] in channels:
+            return NCHW
+        if shape[3] in channels:
+            return NHWC
     return NHWC if shape[1] == shape[2] != shape[3] else NCHW

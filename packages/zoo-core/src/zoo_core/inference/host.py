@@ -100,7 +100,7 @@ class HostTarget:
         self, path: Path, info: OnnxInfo, batch: int, progress: Progress
     ) -> np.ndarray[Any, np.dtype[np.float64]]:
         """Return milliseconds of single inferences on random images, measured for a bounded time."""
-        session = open_runtime(path, threads=self.threads, spinning=True)
+        session = open_runtime(path, threads=self.threads, measuring=True)
         images = np.random.default_rng(SEED).random((batch, *info.input.shape), dtype=np.float32)
         feed = {info.inputs[0].name: as_model_input(info, images)}
         times: list[float] = []

@@ -21,6 +21,7 @@ METHOD = "growth of the resident set of a fresh process while it opens the model
 RUNS = 3
 TIMEOUT_SECONDS = 300
 KIB = 1024
+STATUS = Path("/proc/self/status")
 
 
 def measure_peak_memory(path: Path, threads: int) -> int | None:
@@ -51,13 +52,18 @@ def peak_growth(path: Path, threads: int) -> int:
 
 
 def _high_water_mark() -> int:
-    """Return the largest resident set of this process so far in bytes, or 0 where the system does not say."""
+    """Return the largest resident set of this process so far in bytes, or 0 where the system does not say.
+
+    On Linux `getrusage` would count the process that started this one, too.
+    """
     if sys.platform == "win32":
         return int(psutil.Process().memory_info().peak_wset)
+    if STATUS.exists():
+        line = next((line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM:")), "VmHWM: 0 kB")
+        return int(line.split()[1]) * KIB
     import resource
 
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return int(peak) if sys.platform == "darwin" else int(peak) * KIB
+    return int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 if __name__ == "__main__":

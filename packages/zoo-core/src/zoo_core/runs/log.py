@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from zoo_core.results import SkippedFile
 from zoo_core.runs.files import disk_errors
 
 logger = logging.getLogger("zoo")
@@ -33,3 +34,9 @@ def log_values(values: Mapping[str, object]) -> None:
     """Write one `key : value` line per entry, as the log of ST's services has them."""
     for key, value in values.items():
         logger.info("%s : %s", key, value)
+
+
+def log_skipped(purpose: str, skipped: Iterable[SkippedFile]) -> None:
+    """Name files that were left out, each with its fault."""
+    for file in skipped:
+        logger.warning("Left out of the %s: %s: %s", purpose, file.path, file.reason)

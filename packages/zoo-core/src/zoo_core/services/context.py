@@ -238,9 +238,7 @@ class RunContext:
         return self._build(resolved, section)
 
     def _build(self, resolved: Resolved[Any], section: ModelSection) -> torch.nn.Module:
-        context = ModelContext(
-            num_classes=len(self.class_names), input=self.input, options=self.task.model_options()
-        )
+        context = ModelContext(num_classes=len(self.class_names), input=self.input, options=self.task.model_options())
         with self.code_of(resolved, "build"):
             model: torch.nn.Module = resolved.spec.build.load()(section, context)
         return model

@@ -12,7 +12,7 @@ from zoo_core.artifacts import Artifact, Checkpoint, FloatOnnx, QuantizedOnnx
 from zoo_core.errors import DataError
 from zoo_core.protocols import TEST, VALIDATION, Evaluator, ImageDataset, InferenceSession, Stage
 from zoo_core.results import EvaluationResult, MetricValue, SkippedFile
-from zoo_core.runs.log import log_values
+from zoo_core.runs.log import log_skipped, log_values
 from zoo_core.services.base import StageOutput
 from zoo_core.services.context import RunContext
 
@@ -62,6 +62,7 @@ class EvaluationService:
             files += measured.evaluator.write(context.layout.stage(stage), stem)
         log_values(_known_names(context, metrics))
         first = measurements[0]
+        log_skipped("evaluation", first.skipped)
         result = EvaluationResult(
             metrics=tuple(metrics),
             files=tuple(path.relative_to(context.layout.root).as_posix() for path in files),

@@ -43,6 +43,7 @@ class Executor:
         """
         with log_to(self.run.layout.log), disk_errors(self.run.layout.root):
             self.run.set_status("running")
+            self._log_remarks()
             records = tuple(self._run_stage(planned) for planned in self.plan.stages)
             self.run.set_status("done")
         return records
@@ -56,6 +57,13 @@ class Executor:
             record = self.run.finished(planned.stage)
             if record is not None and record.artifact is not None:
                 self.context.artifacts.append(record.artifact)
+
+    def _log_remarks(self) -> None:
+        loaded = self.context.loaded
+        for text in (*loaded.notes, *self.context.datasets.notes):
+            logger.info("Note: %s", text)
+        for text in loaded.warnings:
+            logger.warning("%s", text)
 
     def _run_stage(self, planned: PlannedStage) -> StageRecord:
         stage, service = planned.stage, SERVICES[planned.letter]
@@ -91,8 +99,6 @@ class Executor:
         with self._failures(stage):
             output = service.run(self.context, stage, model)
             seconds = time.monotonic() - started
-            for skipped in output.result.skipped:
-                logger.warning("Left out %s: %s", skipped.path, skipped.reason)
             record = self.run.finish_stage(
                 stage, output.result, output.artifact, fingerprint=fingerprint, seconds=seconds
             )
@@ -108,7 +114,7 @@ class Executor:
             interrupted = isinstance(error, KeyboardInterrupt)
             status = "interrupted" if interrupted else "failed"
             text = "interrupted" if interrupted else f"{type(error).__name__}: {error}"
-            logger.error("Stage %s: %s", stage.id, text)
+            logger.error("Stage %s: %s", stage.id, text, extra={"screen": False})
             self._tell("zoo_on_stage_error", stage=stage, error=error)
             self._record_failure(stage, status, text)
             raise
@@ -130,11 +136,8 @@ class Executor:
         return next(made)
 
     def _tell(self, hook: str, **facts: Any) -> None:
-        """Call a life-cycle hook of every plugin; what goes wrong there is logged and does not end the run."""
-        try:
-            getattr(self.catalog.relay, hook)(run_dir=self.run.layout.root, config=self.context.config, **facts)
-        except Exception as error:  # noqa: BLE001 - the code is a plugin's; the run does not depend on it
-            logger.warning("A plugin failed in %s: %s: %s", hook, type(error).__name__, error)
+        """Call a life-cycle hook of every plugin; the relay logs what goes wrong there."""
+        getattr(self.catalog.relay, hook)(run_dir=self.run.layout.root, config=self.context.config, **facts)
 
 
 def with_stages(run: Run, plan: Plan) -> None:

@@ -13,6 +13,7 @@ from zoo_core.errors import DataError
 from zoo_core.protocols import PREDICTION, Decoder, Stage
 from zoo_core.results import PredictionResult, SkippedFile
 from zoo_core.runs.files import disk_errors, write_json, write_text
+from zoo_core.runs.log import log_skipped
 from zoo_core.services.base import StageOutput
 from zoo_core.services.context import RunContext
 
@@ -66,6 +67,7 @@ class PredictionService:
                         _save_picture(folder / picture, dataset[positions[path]].image, decoder, record)
                         records.append({"image": path, "picture": picture, **record})
                 bar.advance(len(batch.paths) + len(batch.skipped))
+        log_skipped("prediction", skipped)
         if not records:
             raise DataError("None of the images could be read.", hint="The log names every file and its fault.")
         root = context.layout.root

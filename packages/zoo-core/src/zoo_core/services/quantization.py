@@ -40,6 +40,7 @@ class QuantizationService:
         result = QuantizationResult(
             files=_files(context, outcome),
             notes=outcome.notes,
+            skipped=calibration.skipped,
             quantizer=resolved.spec.name,
             granularity=outcome.granularity,
             weight_type=outcome.weight_type,
@@ -57,7 +58,8 @@ class QuantizationService:
 
         images = context.datasets.quantization
         if images is not None:
-            return DatasetCalibration(images, context.task.preprocessing)
+            source = context.datasets.sources.get(QUANTIZATION, QUANTIZATION)
+            return DatasetCalibration(images, context.task.preprocessing, source=source)
         logger.warning(
             "Quantization has no calibration images: ranges come from %d random inputs and the accuracy will suffer. "
             "Set dataset.quantization_path or dataset.training_path.",

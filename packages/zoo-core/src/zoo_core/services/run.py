@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,12 +24,13 @@ from zoo_core.services.metadata import hash_data
 from zoo_core.services.model_file import read_model_file
 from zoo_core.services.plan import Plan
 from zoo_core.services.preflight import check_before_start, needed_splits, plan_run, refuse_missing
-from zoo_core.services.ranks import RUN_DIR_VARIABLE, is_follower
+from zoo_core.services.ranks import RUN_DIR_VARIABLE, is_follower, rank
 
 if TYPE_CHECKING:
     from zoo_core.plugins.catalog import Catalog
 
 LARGEST_SEED = 2**31 - 1
+FIRST_PROCESS_SECONDS = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +63,7 @@ def run_file(
     layout = _layout(loaded)
     context = _context(loaded, layout, plan, progress, seed)
     if is_follower():
-        Executor(plan, context, Run(layout, _read_manifest(layout), writable=False), catalog).follow()
+        Executor(plan, context, Run(layout, _await_manifest(layout), writable=False), catalog).follow()
         return RunSummary(run_dir=None, plan=plan)
     check_before_start(context, plan)
     run = Run.create(layout, _manifest(loaded, path, overrides, plan, seed))
@@ -161,7 +163,16 @@ def _manifest(loaded: LoadedConfig, path: Path, overrides: Sequence[str], plan: 
     )
 
 
-def _read_manifest(layout: RunLayout) -> RunManifest:
+def _await_manifest(layout: RunLayout) -> RunManifest:
+    """Return the description that the first process writes before the training starts."""
+    end = time.monotonic() + FIRST_PROCESS_SECONDS
+    while not layout.manifest.exists():
+        if time.monotonic() > end:
+            raise RunStoreError(
+                f"Process {rank()} waited {FIRST_PROCESS_SECONDS} s for {layout.manifest}; the first did not write it.",
+                hint="All processes need the same folder: set hydra.run.dir to a fixed path on a shared disk.",
+            )
+        time.sleep(0.2)
     return RunManifest.from_dict(read_json(layout.manifest), str(layout.manifest))
 
 

@@ -116,7 +116,7 @@ class Learner(LightningModule):  # type: ignore[misc] # Lightning is untyped her
         if self._resumed is None:
             return
         if self.average is not None and self._resumed.average is not None:
-            pass
+            self.average.restore(self._resumed.average)
         if self._resumed.batch:
             self.meter.restore(self._resumed.meter, self.device)
 

@@ -12,6 +12,7 @@ import os
 import pickle
 import signal
 import socket
+import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -151,9 +152,10 @@ def _follow(payload: bytes, environment: LocalEnvironment, connection: Connectio
         work(environment)
     except ZooError as error:
         connection.send(error)
-    except BaseException as error:
-        connection.send(PluginError(f"Training process {environment.rank} failed: {type(error).__name__}: {error}"))
-        raise
+    except Exception as error:  # noqa: BLE001 - the first process raises it again
+        failure = PluginError(f"Training process {environment.rank} failed: {type(error).__name__}: {error}")
+        failure.add_note(traceback.format_exc())
+        connection.send(failure)
     finally:
         _leave_group()
         connection.close()
@@ -162,9 +164,8 @@ def _follow(payload: bytes, environment: LocalEnvironment, connection: Connectio
 def _wait_until_ready(started: list[tuple[SpawnProcess, Connection]]) -> None:
     for process, connection in started:
         try:
-            answer = (
-                connection.recv() if connection.poll(START_SECONDS) else PluginError(f"{process.name} does not start")
-            )
+            ready = connection.poll(START_SECONDS)
+            answer = connection.recv() if ready else PluginError(f"{process.name} does not start.")
         except EOFError:
             process.join(END_SECONDS)
             answer = PluginError(

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo_core.config.compose.interpolation import Resolver, use_environment
+from zoo_core.config.compose.interpolation import Resolver, malformed_references, use_environment
 from zoo_core.config.compose.overrides import read_overrides
 from zoo_core.config.compose.session import open_session
 from zoo_core.config.origins import Origins
 from zoo_core.config.sections import HydraRunSection
 from zoo_core.config.yaml_file import read_yaml
-from zoo_core.errors import ConfigIssue
+from zoo_core.errors import ConfigError, ConfigIssue
 
 RUN_DIR = "hydra.run.dir"
 USED_OF_HYDRA = ("hydra", "hydra.run", RUN_DIR, "hydra.searchpath")
@@ -47,6 +47,8 @@ def compose(path: Path, overrides: Sequence[str] = ()) -> Composed:
     from omegaconf import OmegaConf, open_dict
 
     main = read_yaml(path.expanduser())
+    if malformed := malformed_references(main):
+        raise ConfigError(malformed)
     directory = main.path.absolute().parent
     arguments, issues = read_overrides(overrides, directory)
     with open_session(main) as session:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from zoo_core.config.issues import make_issue
-from zoo_core.config.origins import Origins
+from zoo_core.config.origins import Origins, Place
+from zoo_core.config.yaml_file import YamlFile
 from zoo_core.errors import ConfigIssue
 from zoo_core.names import did_you_mean
 
@@ -27,6 +28,23 @@ def use_environment(value: Any, keys: frozenset[str]) -> Any:
     if isinstance(value, list):
         return [use_environment(item, keys) for item in value]
     return value
+
+
+def malformed_references(file: YamlFile) -> list[ConfigIssue]:
+    """Return an issue per text whose `${...}` does not follow the grammar, such as one without its brace."""
+    from omegaconf.errors import GrammarParseError
+    from omegaconf.grammar_parser import parse
+
+    issues = []
+    for key, text in file.references.items():
+        try:
+            parse(text)
+        except GrammarParseError:
+            message = (
+                f"the reference in {text!r} cannot be read; expected ${{key}}, ${{VARIABLE}} or ${{name:argument}}"
+            )
+            issues.append(make_issue(key, message, Place(str(file.path), file.lines[key])))
+    return issues
 
 
 @dataclass(slots=True)

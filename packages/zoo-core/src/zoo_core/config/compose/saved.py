@@ -56,14 +56,15 @@ def _apply(config: Any, override: Override) -> str | None:
         return "a group cannot be chosen anew for a saved configuration"
     parsed = OverridesParser.create().parse_override(override.hydra)
     try:
-        present = OmegaConf.select(config, override.key) is not None
+        parent, _, name = override.key.rpartition(".")
+        holder = OmegaConf.select(config, parent) if parent else config
+        present = OmegaConf.is_dict(holder) and name in holder
         if parsed.is_add() and present and not isinstance(parsed.value(), dict | list):
             return f"there is a value already; to change it write {override.text.lstrip('+')}"
         if not override.deletes:
             OmegaConf.update(config, override.key, parsed.value(), merge=True, force_add=True)
         elif present:
-            parent, _, name = override.key.rpartition(".")
-            del (OmegaConf.select(config, parent) if parent else config)[name]
+            del holder[name]
         else:
             return "there is no such key to delete"
     except (OmegaConfBaseException, TypeError, ValueError) as error:

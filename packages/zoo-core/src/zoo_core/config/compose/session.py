@@ -30,8 +30,16 @@ JOB_NAME = "zoo"
 def open_session(main: YamlFile) -> Iterator[Session]:
     """Set Hydra up for a file and take it down again, leaving another user of Hydra in this process alone."""
     from hydra import initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+
+    other: Any = GlobalHydra.instance().hydra
+
+    def put_back() -> None:
+        GlobalHydra.instance().hydra = other
 
     with ExitStack() as stack:
+        stack.callback(put_back)
+        GlobalHydra.instance().hydra = None
         directory = main.path.absolute().parent
         search: tuple[str, ...] = ()
         if main.path.suffix != ".yaml":  # Hydra reads no other
@@ -148,7 +156,7 @@ class Session:
             key = _full_key(text) or f"hydra.{absent[1]}"
             message = "Hydra has no such setting"
             return self._issue(key, message, "Of the hydra section only run.dir and searchpath are used.")
-        if "HydraConf" in text or isinstance(error, AttributeError):
+        if "not a subclass of" in text or "HydraConf" in text or isinstance(error, AttributeError):
             return self._issue(
                 _full_key(text) or "hydra", "Hydra cannot use this value; expected run: {dir: ...}", None
             )

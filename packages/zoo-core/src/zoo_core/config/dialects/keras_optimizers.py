@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from zoo_core.config.dialects.moves import ABSENT, Moves, is_nothing, look, put, take
-from zoo_core.config.sections import OptimizerSection
+from zoo_core.config.training_sections import OptimizerSection
 from zoo_core.names import did_you_mean
 
 SECTION = "training.optimizer"

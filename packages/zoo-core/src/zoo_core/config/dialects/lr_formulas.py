@@ -6,8 +6,8 @@ from typing import Self
 
 from pydantic import model_validator
 
+from zoo_core.config.limits import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from zoo_core.config.section import Section
-from zoo_core.config.sections import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 ROUNDING = 1e-9
 """Keeps the count of restarts right where a quotient of logarithms falls just short of a whole number."""

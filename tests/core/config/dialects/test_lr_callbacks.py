@@ -1,0 +1,113 @@
+"""Every learning-rate callback becomes a formula that draws the documented curve."""
+
+import math
+import warnings
+
+import pytest
+
+from zoo_core.config.dialects import rewrite
+from zoo_core.config.values import Schedule
+
+
+def schedule(name, **arguments):
+    data, moves = rewrite({"training": {"callbacks": {name: arguments}}})
+    assert not moves.issues, moves.issues
+    callbacks = data["training"]["callbacks"]
+    assert set(callbacks) == {"LearningRateScheduler"}
+    return Schedule(callbacks["LearningRateScheduler"]["schedule"])
+
+
+def rates(name, epochs, **arguments):
+    compute = schedule(name, **arguments)
+    return [compute(epoch, 123.0) for epoch in range(epochs)]
+
+
+def test_linear():
+    found = rates("LRLinearDecay", 10, initial_lr=1.0, hold_steps=3, decay_steps=4, end_lr=0.2)
+    assert found == pytest.approx([1.0, 1.0, 1.0, 0.8, 0.6, 0.4, 0.2, 0.2, 0.2, 0.2])
+
+
+def test_cosine_in_both_spellings():
+    expected = [0.5 * 0.1 * (1 + math.cos(math.pi * min(epoch + 1, 8) / 8)) * 0.9 + 0.01 for epoch in range(10)]
+    assert rates("LRCosineDecay", 10, initial_lr=0.1, hold_steps=0, decay_steps=8, end_lr=0.01) == pytest.approx(
+        expected
+    )
+    assert rates("LRCosineDecay", 10, initial_learning_rate=0.1, decay_steps=8, alpha=0.1) == pytest.approx(expected)
+    held = rates("LRCosineDecay", 12, initial_lr=0.1, hold_steps=2, decay_steps=8, end_lr=0.01)
+    assert held == pytest.approx([0.1, 0.1, *expected])
+
+
+def test_exponential_and_staircase():
+    found = rates("LRExponentialDecay", 5, initial_lr=0.1, hold_steps=2, decay_rate=0.5, min_lr=0.03)
+    assert found == pytest.approx([0.1, 0.1, 0.1 * math.exp(-0.5), 0.1 * math.exp(-1.0), 0.03])
+    found = rates("LRStepDecay", 7, initial_lr=0.1, step_size=3, decay_rate=0.5, min_lr=0.03)
+    assert found == pytest.approx([0.1, 0.1, 0.05, 0.05, 0.05, 0.03, 0.03])
+
+
+def test_warm_up_rises_to_the_maximum_and_ends_low():
+    found = rates(
+        "LRWarmupCosineDecay", 20, initial_lr=0.0, warmup_steps=4, max_lr=0.4, hold_steps=3, decay_steps=6, end_lr=0.1
+    )
+    assert found[:8] == pytest.approx([0.0, 0.1, 0.2, 0.4, 0.4, 0.4, 0.4, 0.4])
+    assert found[10] == pytest.approx(0.25)
+    assert found[13:] == pytest.approx([0.1] * 7)
+    assert all(later <= earlier for earlier, later in zip(found[7:], found[8:], strict=False))
+
+
+@pytest.mark.parametrize(("t_mul", "first"), [(1, 5), (2, 3), (3, 2), (10, 1)])
+def test_restarts_are_those_of_torch(t_mul, first):
+    import torch
+
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        reference = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(optimizer, first, t_mul, eta_min=0.01)
+        expected = []
+        for _ in range(120):
+            expected.append(optimizer.param_groups[0]["lr"])
+            reference.step()
+    found = rates("LRCosineDecayRestarts", 120, initial_lr=0.1, first_decay_steps=first, end_lr=0.01, t_mul=t_mul)
+    assert found == pytest.approx(expected, rel=1e-6)
+
+
+def test_restarts_come_lower_each_time():
+    compute = schedule("LRCosineDecayRestarts", initial_lr=0.01, first_decay_steps=50, end_lr=0.0, t_mul=2, m_mul=0.8)
+    assert [compute(epoch, 0.0) for epoch in (0, 50, 150)] == pytest.approx([0.01, 0.008, 0.0064])
+
+
+def test_polynomials():
+    found = rates("LRPolynomialDecay", 7, initial_lr=1.0, hold_steps=1, decay_steps=4, end_lr=0.5, power=2)
+    assert found == pytest.approx([1.0, *(0.5 + 0.5 * (1 - step / 4) ** 2 for step in (1, 2, 3, 4)), 0.5, 0.5])
+    found = rates("LRPolynomialDecayRestarts", 10, initial_lr=1.0, hold_steps=1, decay_steps=4, end_lr=0.0, power=1.0)
+    assert found == pytest.approx([1.0, 3 / 4, 2 / 4, 1 / 4, 0.0, 3 / 8, 2 / 8, 1 / 8, 0.0, 3 / 12])
+
+
+def test_steps_between_boundaries():
+    found = rates("LRPiecewiseConstantDecay", 6, boundaries=[2, 4], values=[0.3, 0.2, 0.1])
+    assert found == [0.3, 0.3, 0.2, 0.2, 0.1, 0.1]
+
+
+@pytest.mark.parametrize(
+    ("callbacks", "key", "words"),
+    [
+        ({"LRStepDecay": {"initial_lr": 0.1, "step_size": 3}}, "training.callbacks.LRStepDecay.decay_rate", "needed"),
+        ({"LRLinearDecay": {"initial_learning_rate": "x", "decay_steps": 1}}, "training.callbacks.LRLinearDecay.initial_learning_rate", "a number"),
+        ({"LRLinearDecay": {"initial_lr": 1, "decay_step": 1}}, "training.callbacks.LRLinearDecay.decay_step", "decay_steps"),
+        ({"LRPiecewiseConstantDecay": {"boundaries": [1], "values": [1]}}, "training.callbacks.LRPiecewiseConstantDecay", "2 values"),
+        ({"LRCosineDecay": {"initial_lr": 1, "decay_steps": 2, "alpha": 1, "end_lr": 1}}, "training.callbacks.LRCosineDecay", "keep end_lr"),
+        ({"LRCosineDecay": 3}, "training.callbacks.LRCosineDecay", "a section"),
+        (
+            {"LRStepDecay": {"initial_lr": 1, "step_size": 1, "decay_rate": 1}, "ReduceLROnPlateau": {"patience": 3}},
+            "training.callbacks",
+            "LRStepDecay and ReduceLROnPlateau",
+        ),
+    ],
+)  # fmt: skip
+def test_wrong_arguments_are_named(callbacks, key, words):
+    _, moves = rewrite({"training": {"callbacks": callbacks}})
+    assert words in " ".join(str(issue) for issue in moves.issues if issue.key == key)
+
+
+def test_other_callbacks_stay():
+    callbacks = {"EarlyStopping": {"patience": 3}, "LearningRateScheduler": {"schedule": "lambda e, lr: lr"}}
+    assert rewrite({"training": {"callbacks": callbacks}})[0]["training"]["callbacks"] == callbacks
