@@ -116,6 +116,17 @@ def test_no_images_says_so(prepared: Path, images: Callable[..., Any], bars: Any
         ours(prepared, images(0), bars)
 
 
+def test_images_that_never_come_say_so(prepared: Path, bars: Any) -> None:
+    class Promised(list[Any]):
+        source = "train"
+
+        def __len__(self) -> int:
+            return 3
+
+    with pytest.raises(DataError, match="Not one calibration image could be read"):
+        ours(prepared, Promised(), bars)
+
+
 def test_infinite_activation_names_image_and_tensor(prepared: Path, bars: Any) -> None:
     class Spoilt(list[Any]):
         source = "train"

@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from itertools import pairwise
 
 import pytest
 
@@ -51,7 +52,7 @@ def test_warm_up_rises_to_the_maximum_and_ends_low():
     assert found[:8] == pytest.approx([0.0, 0.1, 0.2, 0.4, 0.4, 0.4, 0.4, 0.4])
     assert found[10] == pytest.approx(0.25)
     assert found[13:] == pytest.approx([0.1] * 7)
-    assert all(later <= earlier for earlier, later in zip(found[7:], found[8:], strict=False))
+    assert all(later <= earlier for earlier, later in pairwise(found[7:]))
 
 
 @pytest.mark.parametrize(("t_mul", "first"), [(1, 5), (2, 3), (3, 2), (10, 1)])
@@ -88,24 +89,28 @@ def test_steps_between_boundaries():
 
 
 @pytest.mark.parametrize(
-    ("callbacks", "key", "words"),
+    ("name", "arguments", "key", "words"),
     [
-        ({"LRStepDecay": {"initial_lr": 0.1, "step_size": 3}}, "training.callbacks.LRStepDecay.decay_rate", "needed"),
-        ({"LRLinearDecay": {"initial_learning_rate": "x", "decay_steps": 1}}, "training.callbacks.LRLinearDecay.initial_learning_rate", "a number"),
-        ({"LRLinearDecay": {"initial_lr": 1, "decay_step": 1}}, "training.callbacks.LRLinearDecay.decay_step", "decay_steps"),
-        ({"LRPiecewiseConstantDecay": {"boundaries": [1], "values": [1]}}, "training.callbacks.LRPiecewiseConstantDecay", "2 values"),
-        ({"LRCosineDecay": {"initial_lr": 1, "decay_steps": 2, "alpha": 1, "end_lr": 1}}, "training.callbacks.LRCosineDecay", "keep end_lr"),
-        ({"LRCosineDecay": 3}, "training.callbacks.LRCosineDecay", "a section"),
-        (
-            {"LRStepDecay": {"initial_lr": 1, "step_size": 1, "decay_rate": 1}, "ReduceLROnPlateau": {"patience": 3}},
-            "training.callbacks",
-            "LRStepDecay and ReduceLROnPlateau",
-        ),
+        ("LRStepDecay", {"initial_lr": 0.1, "step_size": 3}, ".decay_rate", "needed"),
+        ("LRLinearDecay", {"initial_learning_rate": "x", "decay_steps": 1}, ".initial_learning_rate", "a number"),
+        ("LRLinearDecay", {"initial_lr": 1, "decay_step": 1}, ".decay_step", "decay_steps"),
+        ("LRPiecewiseConstantDecay", {"boundaries": [1], "values": [1]}, "", "2 values"),
+        ("LRPiecewiseConstantDecay", {"boundaries": [2, 1], "values": [1, 1, 1]}, "", "must rise"),
+        ("LRCosineDecay", {"initial_lr": 1, "decay_steps": 2, "alpha": 1, "end_lr": 1}, "", "keep end_lr"),
+        ("LRCosineDecay", 3, "", "a section"),
     ],
-)  # fmt: skip
-def test_wrong_arguments_are_named(callbacks, key, words):
-    _, moves = rewrite({"training": {"callbacks": callbacks}})
-    assert words in " ".join(str(issue) for issue in moves.issues if issue.key == key)
+)
+def test_wrong_arguments_are_named(name, arguments, key, words):
+    _, moves = rewrite({"training": {"callbacks": {name: arguments}}})
+    assert words in " ".join(str(issue) for issue in moves.issues if issue.key == f"training.callbacks.{name}{key}")
+
+
+def test_one_callback_sets_the_learning_rate():
+    steps = {"initial_lr": 1, "step_size": 1, "decay_rate": 1}
+    _, moves = rewrite({"training": {"callbacks": {"LRStepDecay": steps, "ReduceLROnPlateau": {"patience": 3}}}})
+    (issue,) = moves.issues
+    assert issue.key == "training.callbacks"
+    assert "LRStepDecay and ReduceLROnPlateau" in issue.message
 
 
 def test_other_callbacks_stay():

@@ -126,6 +126,8 @@ def _collect_extremes(
         for name, seen in extremes.items():
             seen.update(found[name + MINIMUM], found[name + MAXIMUM])
         bar.advance()
+    if any(not seen.images for seen in extremes.values()):
+        raise DataError("Not one calibration image could be read.", hint="Check dataset.quantization_path.")
     return extremes
 
 

@@ -18,7 +18,6 @@ Percentile = Annotated[float, Field(gt=50.0, le=100.0)]
 WIDE_OPSET = 21
 """First opset whose QuantizeLinear and DequantizeLinear know 4-bit and 16-bit integers."""
 WIDE_NAMES = frozenset({"Int4", "UInt4", "Int16", "UInt16"})
-TENSOR_KEYS = frozenset({"quant_type", "axis", "scale", "zero_point", "symmetric", "reduce_range", "rmin", "rmax"})
 
 
 class TensorOverrideSection(Section):

@@ -144,6 +144,8 @@ class RunContext:
         training_on_top = isinstance(self.model_file.artifact, Checkpoint) and "train" in self.splits
         if training_on_top:
             wanted = {"use_case": wanted["use_case"]}
+        elif isinstance(self.model_file.artifact, Checkpoint) and self.config.model.model_name is not None:
+            wanted["model_name"] = self.config.model.model_name
         refuse_contradictions(found, wanted, path)
         problems = self.task.check_outputs(self.model_file.output_shapes) if self.model_file.output_shapes else ()
         if problems and self.class_names:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zoo_core.artifacts import Artifact
+from zoo_core.artifacts import Artifact, Checkpoint
 from zoo_core.errors import MissingError
 from zoo_core.services.context import RunContext
-from zoo_core.services.plan import Plan, plan_chain
+from zoo_core.services.plan import TRAINING, WEIGHTS, Plan, plan_chain
 from zoo_core.services.table import SERVICES
 from zoo_core.services.targets import build_target
 from zoo_core.specs import BENCHMARK, DEPLOY, INFER
@@ -56,3 +56,8 @@ def check_before_start(context: RunContext, plan: Plan) -> None:
     for split in sorted(needed_splits(plan.letters)):
         context.datasets.get(split)
     context.check_model_file()
+    given = context.model_file
+    if given is not None and isinstance(given.artifact, Checkpoint) and TRAINING not in plan.letters:
+        context.load_model(given.artifact)
+    elif TRAINING in plan.letters or WEIGHTS in plan.letters:
+        context.build_model()

@@ -23,7 +23,7 @@ from zoo_core.services.execute import Executor, with_stages
 from zoo_core.services.metadata import hash_data
 from zoo_core.services.model_file import read_model_file
 from zoo_core.services.plan import Plan
-from zoo_core.services.preflight import check_before_start, needed_splits, plan_run, refuse_missing
+from zoo_core.services.preflight import check_before_start, needed_splits, plan_run
 from zoo_core.services.ranks import RUN_DIR_VARIABLE, is_follower, rank
 
 if TYPE_CHECKING:
@@ -56,9 +56,6 @@ def run_file(
     """
     loaded = load_config(path, overrides, catalog=catalog)
     plan = plan_run(loaded, _given(loaded))
-    if dry_run:
-        refuse_missing(loaded)
-        return RunSummary(run_dir=None, plan=plan, notes=loaded.notes, warnings=loaded.warnings)
     seed = _seed(loaded)
     layout = _layout(loaded)
     context = _context(loaded, layout, plan, progress, seed)
@@ -66,6 +63,9 @@ def run_file(
         Executor(plan, context, Run(layout, _await_manifest(layout), writable=False), catalog).follow()
         return RunSummary(run_dir=None, plan=plan)
     check_before_start(context, plan)
+    if dry_run:
+        notes = (*loaded.notes, *context.datasets.notes)
+        return RunSummary(run_dir=None, plan=plan, notes=notes, warnings=loaded.warnings)
     run = Run.create(layout, _manifest(loaded, path, overrides, plan, seed))
     _write_configuration(run, loaded)
     return _execute(run, plan, context, catalog)
