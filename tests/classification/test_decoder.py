@@ -63,5 +63,11 @@ def test_drawing_leaves_the_picture_and_adds_a_bar(mode, size):
     assert bar.min() == 0 or bar.max() == 255
 
 
+def test_sixteen_bit_images_keep_their_brightness():
+    image = Image.fromarray(np.full((300, 300), 32768, np.uint16))
+    drawn = ClassificationDecoder(NAMES).draw(image, {"label": "newt", "score": 0.5})
+    assert drawn.getpixel((0, 0)) == (128, 128, 128)
+
+
 def test_description_is_json():
     assert json.loads(json.dumps(ClassificationDecoder(NAMES).describe()))["type"] == "classification"

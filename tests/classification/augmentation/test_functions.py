@@ -107,6 +107,13 @@ def test_brightness_adds_and_clips(image):
     assert torch.allclose(run(image, random_brightness={"factor": fixed(0.3)}), (image + 0.3).clamp(0, 1))
 
 
+def test_colours_leave_transparency_alone():
+    image = torch.full((4, 2, 2), 0.5)
+    changed = run(image, random_brightness={"factor": fixed(0.2)}, random_gaussian_noise={"stddev": fixed(0.1)})
+    assert torch.equal(changed[3], image[3])
+    assert not torch.equal(changed[:3], image[:3])
+
+
 def test_noise_has_the_stated_deviation():
     noisy = run(torch.full((1, 200, 200), 0.5), random_gaussian_noise={"stddev": fixed(0.05)})
     assert noisy.std().item() == pytest.approx(0.05, rel=0.03)

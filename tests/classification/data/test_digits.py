@@ -44,7 +44,7 @@ def test_pixels_are_the_scans_in_8_bit():
     test = ask().test
     for index in (0, 17, 200):
         sample = test[index]
-        number = int(sample.path.split("/")[1].split(".")[0])
+        number = int(sample.path.split("/")[1])
         assert sample.target == found.target[number]
         np.testing.assert_allclose(np.asarray(sample.image) / 255 * 16, found.images[number], atol=0.04)
     assert isinstance(test, ImageDataset)

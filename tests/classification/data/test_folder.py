@@ -68,6 +68,8 @@ def test_paths_of_their_own_are_used_whole(tmp_path, flowers):
     data = ask(FolderSection(training_path=flowers, validation_path=validation, test_path=test))
     assert (len(data.train), len(data.validation), len(data.test)) == (40, 5, 4)
     assert data.notes == ()
+    section = FolderSection(training_path=flowers, validation_path=validation, test_path=test, validation_split=0.3)
+    assert ask(section).notes == ("dataset.validation_split has no effect beside dataset.validation_path.",)
 
 
 def test_sample_has_image_class_and_path(flowers):

@@ -42,9 +42,17 @@ class CountingTraining(TrainingSection):
     margin: float = 0.3
 
 
+class SorterTraining(TrainingSection):
+    order: str = "size"
+
+
 class BuiltInDataset(DatasetSection):
     def missing_for(self, splits):
         return []
+
+
+class NeedsSize(DatasetSection):
+    size: int
 
 
 class BoardSection(BenchmarkingSection):
@@ -53,7 +61,7 @@ class BoardSection(BenchmarkingSection):
 
 def _register() -> None:
     module = types.ModuleType(MODULE)
-    for kind in (NetSection, CountingData, CountingTraining, BuiltInDataset, BoardSection):
+    for kind in (NetSection, CountingData, CountingTraining, SorterTraining, BuiltInDataset, BoardSection, NeedsSize):
         setattr(module, kind.__name__, kind)
     sys.modules[MODULE] = module
 
@@ -88,7 +96,9 @@ SPECS = (
     DatasetSpec(name="beans", task="counting", summary="Beans.", build=BUILD, config=ref("BuiltInDataset")),
     DatasetSpec(name="shelf", task="sorting", summary="Shelf.", build=BUILD, config=ref("BuiltInDataset")),
     TrainerSpec(name="lightning", summary="Trainer.", build=BUILD),
-    TrainerSpec(name="sorter", summary="Trainer.", build=BUILD, tasks=frozenset({"sorting"})),
+    TrainerSpec(
+        name="sorter", summary="Trainer.", build=BUILD, tasks=frozenset({"sorting"}), config=ref("SorterTraining")
+    ),
     QuantizerSpec(
         name="onnx_quantizer",
         summary="Quantizer.",

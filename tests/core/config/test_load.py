@@ -1,17 +1,22 @@
 """A file becomes one immutable configuration, or one error that lists everything."""
 
+import json
 import os
 import subprocess
 import sys
 import time
 
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from zoo_core.config.load import load_config, reload_config
 from zoo_core.errors import EXIT_USER, ConfigError
+from zoo_core.lazy import LazyRef
+from zoo_core.plugins.catalog import Catalog
+from zoo_core.specs import DatasetSpec, TaskSpec
 
 GOOD = """
 operation_mode: chain_tqeb
@@ -120,7 +125,7 @@ MODEL_NEEDED = [
 
 @pytest.mark.parametrize(("mode", "text", "key", "words"), MODEL_NEEDED)
 def test_a_mode_without_its_model(faults, mode, text, key, words):
-    sections = "dataset: {dataset_name: beans}\ntraining: {epochs: 1, batch_size: 1}\nquantization: {granularity: per_tensor}\n"
+    sections = "dataset: {dataset_name: beans}\ntraining: {epochs: 1, batch_size: 1}\nquantization: {optimize: False}\n"
     assert words in str(faults(f"operation_mode: {mode}\n{sections}benchmarking: {{board: host}}\n{text}\n")[key])
 
 
@@ -164,8 +169,9 @@ DATA_NEEDED = [
 
 @pytest.mark.parametrize(("mode", "keys", "sentences"), DATA_NEEDED)
 def test_data_that_a_mode_needs(write, catalog, mode, keys, sentences):
-    text = f"operation_mode: {mode}\nmodel: {{model_name: acme_net, pretrained: True}}\nquantization: {{optimize: False}}\n"
-    path = write(f"{text}training: {{epochs: 1, batch_size: 1}}\ndataset: {{dataset_name: folder, {keys}}}\n")
+    text = f"operation_mode: {mode}\nmodel: {{model_name: acme_net, pretrained: True}}\n"
+    text += "quantization: {optimize: False}\ntraining: {epochs: 1, batch_size: 1}\n"
+    path = write(f"{text}dataset: {{dataset_name: folder, {keys}}}\n")
     if sentences:
         with pytest.raises(ConfigError) as caught:
             load_config(path, catalog=catalog)
@@ -216,8 +222,18 @@ def test_a_section_that_means_nothing(faults):
 
 
 def test_faults_of_moved_keys_name_the_key_and_line_of_the_user(faults):
-    text = "operation_mode: training\nmodel: {model_name: acme_net}\ndataset: {dataset_name: beans}\ngeneral:\n  workers: -1\n"
-    text += "  model_path: none.pt\ntraining:\n  epochs: 1\n  batch_size: 1\n  optimizer:\n    Adam: {learning_rate: fast}\n"
+    text = """operation_mode: training
+model: {model_name: acme_net}
+dataset: {dataset_name: beans}
+general:
+  workers: -1
+  model_path: none.pt
+training:
+  epochs: 1
+  batch_size: 1
+  optimizer:
+    Adam: {learning_rate: fast}
+"""
     found = faults(text)
     assert {key: issue.line for key, issue in found.items()} == {
         "general.workers": 5,
@@ -265,57 +281,51 @@ def test_a_saved_configuration_is_the_same(good, catalog):
         reload_config(good.config.canonical(), good.composed.base_dir, ["training.epochz=3"], catalog=catalog)
 
 
-SEEDS = st.none() | st.integers(0, 10**6)
-TEXTS = st.text(alphabet="ab ${}\\'\"#:é", min_size=1, max_size=10).filter(lambda text: text.strip() == text)
+TEXTS = st.text(alphabet="ab {}\\'\"#:é", min_size=1, max_size=10).filter(lambda text: text.strip() == text)
 RATES = st.none() | st.floats(1e-8, 1.0)
+FILES = st.fixed_dictionaries(
+    {
+        "operation_mode": st.just("chain_tb"),
+        "general": st.fixed_dictionaries({"seed": st.none() | st.integers(0, 10**6), "project_name": TEXTS}),
+        "model": st.just({"model_name": "acme"}),
+        "dataset": st.fixed_dictionaries(
+            {"dataset_name": st.just("beans")},
+            optional={"class_names": st.none() | st.lists(TEXTS, min_size=1, max_size=4, unique=True)},
+        ),
+        "preprocessing": st.fixed_dictionaries(
+            {
+                "normalization": st.fixed_dictionaries(
+                    {"mean": RATES | st.lists(st.floats(0, 1), min_size=1, max_size=4)}
+                )
+            }
+        ),
+        "training": st.fixed_dictionaries(
+            {
+                "epochs": st.integers(1, 10) | st.just("2*3"),
+                "batch_size": st.just(2),
+                "dist_bn": st.sampled_from(["", "reduce", None]),
+                "optimizer": st.fixed_dictionaries({"opt-eps": RATES, "opt": st.sampled_from(["sgd", "adamw"])}),
+                "lr_scheduler": st.fixed_dictionaries({"lr": RATES}),
+                "frozen_layers": st.sampled_from([None, "None", "(0:-1)", "(8, 110:121, -1)"]),
+            }
+        ),
+        "benchmarking": st.fixed_dictionaries(
+            {"board": st.sampled_from(["host", "acme_board", "STM32H747I-DISCO"])},
+        ),
+    }
+)
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    seed=SEEDS,
-    name=TEXTS,
-    rate=RATES,
-    dist_bn=st.sampled_from(["", "reduce", None]),
-    betas=st.none() | st.lists(st.floats(0.1, 0.999), min_size=2, max_size=2),
-    names=st.none() | st.lists(TEXTS, min_size=1, max_size=4, unique=True),
-    mean=st.none() | st.floats(0, 1) | st.lists(st.floats(0, 1), min_size=1, max_size=4),
-    layers=st.sampled_from([None, "(0:-1)", "(8, 110:121, -1)"]),
-    board=st.sampled_from(["host", "acme_board", "STM32H747I-DISCO"]),
-)
-def test_any_configuration_survives_being_saved(
-    write, catalog, seed, name, rate, dist_bn, betas, names, mean, layers, board
-):
-    import json
-
-    import yaml
-
-    data = {
-        "operation_mode": "chain_tb",
-        "general": {"seed": seed, "project_name": name.replace("$", "S")},
-        "model": {"model_name": "acme"},
-        "dataset": {
-            "dataset_name": "beans",
-            "class_names": None if names is None else [n.replace("$", "S") for n in names],
-        },
-        "preprocessing": {"normalization": {"mean": mean}},
-        "training": {
-            "epochs": 3,
-            "batch_size": 2,
-            "dist_bn": dist_bn,
-            "optimizer": {"opt-betas": betas},
-            "lr_scheduler": {"lr": rate},
-            "frozen_layers": layers,
-        },
-        "benchmarking": {"board": board},
-    }
-    if names is not None and len(set(data["dataset"]["class_names"])) != len(names):
-        return
+@given(FILES)
+def test_any_configuration_survives_being_saved(write, catalog, data):
     loaded = load_config(write(yaml.safe_dump(data, allow_unicode=True)), catalog=catalog)
     saved = json.loads(json.dumps(loaded.config.canonical()))
     again = reload_config(saved, loaded.composed.base_dir, catalog=catalog)
     assert again.config == loaded.config
     assert again.config.canonical() == saved
-    assert (loaded.config.general.seed, loaded.config.training.dist_bn) == (seed, dist_bn)
+    assert loaded.config.general.seed == data["general"]["seed"]
+    assert loaded.config.training.dist_bn == data["training"]["dist_bn"]
 
 
 def test_loading_is_quick_and_light(write, tmp_path):
@@ -340,3 +350,36 @@ def test_loading_is_quick_and_light(write, tmp_path):
     busy = os.getloadavg()[0] > (os.cpu_count() or 1)
     assert float(seconds) < (10.0 if busy else 2.0)
     assert time.perf_counter() > started
+
+
+def test_sections_that_are_no_sections_are_each_named(faults):
+    found = faults("operation_mode: training\ngeneral: 3\nmodel: [1]\ndataset: images\ntraining: True\n")
+    assert {key: issue.line for key, issue in found.items()} == {
+        "general": 2,
+        "model": 3,
+        "dataset": 4,
+        "training": 5,
+        "use_case": None,
+    }
+    assert "expected a section with keys, found 'images'" in found["dataset"].message
+
+
+def test_only_one_callback_may_set_the_learning_rate(faults):
+    base = "operation_mode: training\nmodel: {model_name: acme_net}\ndataset: {dataset_name: beans}\n"
+    callbacks = "{ReduceLROnPlateau: {patience: 1}, LearningRateScheduler: {schedule: 'lambda e: 0.1'}}"
+    found = faults(f"{base}training: {{epochs: 1, batch_size: 1, callbacks: {callbacks}}}\n")
+    assert "both set the learning rate" in found["training.callbacks"].message
+
+
+def test_a_component_that_needs_a_key_gets_asked_for(write, catalog):
+    build, required = LazyRef("nowhere:build"), LazyRef("sections_of_invented_components:NeedsSize")
+    task = TaskSpec(name="one", summary="x", build=build, default_dataset="sized")
+    data = DatasetSpec(name="sized", task="one", summary="x", build=build, config=required)
+    path = write(
+        "operation_mode: benchmarking\nmodel: {model_url: https://x.example/a.onnx}\nbenchmarking: {board: b}\n"
+    )
+    with pytest.raises(ConfigError) as caught:
+        load_config(path, catalog=Catalog.of(task, data))
+    (issue,) = caught.value.issues
+    assert issue.key == "dataset.size"
+    assert "a value is needed: a whole number" in issue.message

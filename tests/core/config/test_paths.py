@@ -75,14 +75,21 @@ def test_only_what_must_exist_is_looked_for(tmp_path, places):
     assert "is a file, not a directory" in issues["s.inner.folder"].message
 
 
+def test_a_placeholder_is_recognised(places):
+    data = {"any": "<path to your images>/train"}
+    make_absolute(Outer, data, "s", places)
+    (issue,) = absent_paths(Outer, data, "s", places)
+    assert "between < and >" in issue.hint
+
+
 @pytest.mark.parametrize("text", ["C:/ST/tool.exe", "D:\\tools\\x"])
 def test_drives_of_windows_stay(text):
     assert str(absolute(text, Path("/conf"))) == text
 
 
-def test_a_home_directory_is_known(monkeypatch):
-    monkeypatch.setenv("HOME", "/home/somebody")
-    assert absolute("~/data", Path("/conf")) == Path("/home/somebody/data")
+def test_a_home_directory_is_known(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert absolute("~/data", Path("/conf")) == tmp_path / "data"
     assert absolute("../../../x", Path("/conf")) == Path("/x")
 
 

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from zoo_core.config.load import load_config
+from zoo_core.errors import ConfigError, PluginError
 from zoo_core.lazy import LazyRef
 from zoo_core.plugins.catalog import Catalog
 from zoo_core.specs import DatasetSpec, ModelSpec, TaskSpec
@@ -18,7 +19,7 @@ def test_a_model_tells_the_use_case_and_an_alias_gets_its_name(load):
     assert (loaded.config.use_case, selection.task.spec.name) == ("counting", "counting")
     assert (selection.model.spec.name, loaded.config.model.model_name) == ("acme_net", "acme_net")
     assert loaded.config.model.alpha == 0.5
-    assert "model acme is acme_net" in loaded.notes
+    assert "model acme stands for acme_net" in loaded.notes
     assert selection.dataset.spec.name == "beans"
     assert selection.trainer.spec.name == "lightning"
     assert selection.quantizer is selection.benchmark_target is selection.deploy_target is None
@@ -83,26 +84,41 @@ def test_a_model_file_that_says_nothing_leaves_the_use_case_open(write, faults):
     assert "counting, sorting" in found["use_case"].hint
 
 
-@pytest.mark.parametrize(
-    ("text", "key", "words"),
-    [
-        ("use_case: countin\n", "use_case", 'Unknown task "countin". Did you mean counting?'),
-        ("model: {model_name: acme_nets}\n", "model.model_name", "Did you mean acme_net"),
-        ("use_case: sorting\nmodel: {model_name: acme_net}\n", "model.model_name", "belongs to use case counting, not to sorting"),
-        ("model: {model_name: acme_net}\ndataset: {dataset_name: shelf}\n", "dataset.dataset_name", "use case sorting"),
-        ("model: {model_name: acme_net}\ndataset: {dataset_name: beens}\n", "dataset.dataset_name", "Did you mean beans?"),
-        ("model: {model_name: sort_net}\ndataset: {dataset_name: anything}\n", "dataset.dataset_name", "zoo list datasets"),
-        ("model: {model_name: acme_net}\ntraining: {trainer: sorter, epochs: 1, batch_size: 1}\n", "training.trainer", "serves sorting"),
-        ("model: {model_name: acme_net}\ntraining: {trainer: lightening, epochs: 1, batch_size: 1}\n", "training.trainer", "Did you mean lightning"),
-        ("model: {model_name: acme_net}\nquantization: {quantizer: onx_quantizer}\n", "quantization.quantizer", "Did you mean"),
-        ("model: {model_name: acme_net}\nbenchmarking: {board: ACME-H747-DISCO}\n", "benchmarking.board", "Did you mean ACME-H747I-DISCO?"),
-        ("model: {model_name: acme_net}\ndeployment: {hardware_setup: {board: host}}\n", "deployment.hardware_setup.board", "acme_board"),
-        ("model: {model_name: acme_net}\nevaluation: {target: acme_board}\n", "evaluation.target", "cannot run a model"),
-    ],
-)  # fmt: skip
+NET = "model: {model_name: acme_net}"
+LOOP = "epochs: 1, batch_size: 1"
+WRONG = [
+    ("use_case: countin", "use_case", 'Unknown task "countin". Did you mean counting'),
+    ("model: {model_name: acme_nets}", "model.model_name", "Did you mean acme_net"),
+    (f"use_case: sorting\n{NET}", "model.model_name", "belongs to use case counting, not to sorting"),
+    (f"{NET}\ndataset: {{dataset_name: shelf}}", "dataset.dataset_name", "use case sorting"),
+    (f"{NET}\ndataset: {{dataset_name: beens}}", "dataset.dataset_name", "Did you mean beans?"),
+    ("model: {model_name: sort_net}\ndataset: {name: anything}", "dataset.name", "zoo list datasets"),
+    (f"{NET}\ntraining: {{trainer: sorter, {LOOP}}}", "training.trainer", "serves sorting"),
+    (f"{NET}\ntraining: {{trainer: lightening, {LOOP}}}", "training.trainer", "Did you mean lightning"),
+    (f"{NET}\nquantization: {{quantizer: onx_quantizer}}", "quantization.quantizer", "Did you mean"),
+    (f"{NET}\nbenchmarking: {{board: ACME-H747-DISCO}}", "benchmarking.board", "Did you mean ACME-H747I-DISCO?"),
+    (f"{NET}\ndeployment: {{hardware_setup: {{board: host}}}}", "deployment.hardware_setup.board", "acme_board"),
+    (f"{NET}\nevaluation: {{target: acme_board}}", "evaluation.target", "cannot run a model"),
+]
+
+
+@pytest.mark.parametrize(("text", "key", "words"), WRONG)
 def test_wrong_names_are_explained(faults, text, key, words):
-    base = "" if "training:" in text else "training: {epochs: 1, batch_size: 1}\n"
-    assert words in str(faults(f"operation_mode: chain_te\n{base}{text}")[key])
+    base = "" if "training:" in text else f"training: {{{LOOP}}}\n"
+    assert words in str(faults(f"operation_mode: chain_te\n{base}{text}\n")[key])
+
+
+def test_a_trainer_brings_its_own_section(load):
+    text = "operation_mode: training\nmodel: {model_name: sort_net}\ndataset: {dataset_name: shelf}\n"
+    assert load(f"{text}training: {{trainer: sorter, order: hue, {LOOP}}}\n").config.training.order == "hue"
+
+
+def test_a_model_file_for_a_use_case_that_is_not_installed(faults, tmp_path):
+    import torch
+
+    torch.save({"zoo": json.dumps({"use_case": "weighing"})}, tmp_path / "w.pt")
+    found = faults("operation_mode: benchmarking\nbenchmarking: {board: host}\nmodel: {model_path: w.pt}\n")
+    assert 'Unknown task "weighing"' in found["use_case"].message
 
 
 def test_a_free_name_means_the_folder_format(load):
@@ -148,15 +164,40 @@ def test_use_cases_may_share_the_name_of_a_data_set(write):
     build = LazyRef("nowhere:build")
     section = LazyRef("zoo_core.config.sections:DatasetSection")
     tasks = [TaskSpec(name=name, summary="x", build=build, default_dataset=None) for name in ("one", "two")]
-    data = [
-        DatasetSpec(
-            name=f"coco_{task.name}", aliases=("coco",), task=task.name, summary="x", build=build, config=section
-        )
-        for task in tasks
-    ]
+    shared = {"aliases": ("coco",), "summary": "x", "build": build, "config": section}
+    data = [DatasetSpec(name=f"coco_{task.name}", task=task.name, **shared) for task in tasks]
     model = ModelSpec(
         name="net", task="two", summary="x", build=build, config=LazyRef("zoo_core.config.sections:ModelSection")
     )
     catalog = Catalog.of(*tasks, *data, model)
-    text = "operation_mode: prediction\nmodel: {model_name: net, pretrained: True}\ndataset: {dataset_name: coco, prediction_path: .}\n"
+    text = "operation_mode: prediction\nmodel: {model_name: net, pretrained: True}\n"
+    text += "dataset: {dataset_name: coco, prediction_path: .}\n"
     assert load_config(write(text), catalog=catalog).selection.dataset.spec.name == "coco_two"
+    with pytest.raises(ConfigError, match=r"use_case .*use_case: NAME"):
+        load_config(write(text.replace("model_name: net, pretrained: True", "model_path: x.onnx")), catalog=catalog)
+
+
+def test_a_qualified_name_stays_qualified(load):
+    loaded = load(f"{TRAINING}model: {{model_name: zoo-acme/acme_net}}\ndataset: {{dataset_name: zoo-acme/beans}}\n")
+    assert loaded.config.model.model_name == "zoo-acme/acme_net"
+    assert loaded.selection.model.spec.name == "acme_net"
+    assert loaded.selection.dataset.spec.name == "beans"
+
+
+BROKEN = [
+    ({"config": LazyRef("nowhere.at_all:Section")}, "nowhere"),
+    ({"config": LazyRef("zoo_core.config.sections:DatasetSection")}, "no subclass of ModelSection"),
+    ({"config": LazyRef("zoo_core.config.sections:PATHS_OF_SPLIT")}, "no subclass of ModelSection"),
+]
+
+
+@pytest.mark.parametrize(("fields", "words"), BROKEN)
+def test_a_broken_class_of_a_plugin_names_the_plugin(write, fields, words):
+    build = LazyRef("nowhere:build")
+    task = TaskSpec(name="one", summary="x", build=build)
+    catalog = Catalog.of(task, ModelSpec(name="net", task="one", summary="x", build=build, **fields))
+    with pytest.raises(PluginError, match=words):
+        load_config(write("operation_mode: deployment\nmodel: {model_name: net}\n"), catalog=catalog)
+    odd = TaskSpec(name="one", summary="x", build=build, sections={"odd": LazyRef("zoo_core.config.section:Section")})
+    with pytest.raises(PluginError, match="a section odd"):
+        load_config(write("operation_mode: deployment\n"), catalog=Catalog.of(odd))

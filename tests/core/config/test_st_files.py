@@ -141,27 +141,29 @@ def test_the_files_of_hydra(load_file):
     assert files["hydra.yaml"]["hydra"]["run"]["dir"] == loaded.config.hydra.run.dir
 
 
+KINDS = {"object": dict, "array": list, "string": str, "boolean": bool, "null": type(None)}
+
+
 def allowed(schema, definitions, value):
     """Judge a value by the small part of JSON schema that is used here."""
     if "$ref" in schema:
         return allowed(definitions[schema["$ref"].rpartition("/")[2]], definitions, value)
     if "anyOf" in schema:
         return any(allowed(choice, definitions, value) for choice in schema["anyOf"])
-    if "enum" in schema or "const" in schema:
-        return value in schema.get("enum", [schema.get("const")])
-    kinds = {"object": dict, "array": list, "string": str, "boolean": bool, "null": type(None)}
     kind = schema.get("type")
-    if kind in ("integer", "number"):
+    if "enum" in schema or "const" in schema:
+        fits = value in schema.get("enum", [schema.get("const")])
+    elif kind in ("integer", "number"):
         fits = isinstance(value, int if kind == "integer" else int | float) and not isinstance(value, bool)
-        return fits and value > schema.get("exclusiveMinimum", float("-inf")) and value >= schema.get("minimum", value)
-    if kind is not None and not isinstance(value, kinds[kind]):
-        return False
-    if kind == "string":
-        return re.search(schema.get("pattern", ""), value) is not None
-    if kind == "object" and "properties" in schema:
+        fits = fits and value > schema.get("exclusiveMinimum", float("-inf")) and value >= schema.get("minimum", value)
+    else:
+        fits = kind is None or isinstance(value, KINDS[kind])
+    if fits and kind == "string":
+        fits = re.search(schema.get("pattern", ""), value) is not None
+    if fits and kind == "object" and "properties" in schema:
         known = schema["properties"]
-        return all(key in known and allowed(known[key], definitions, item) for key, item in value.items())
-    return True
+        fits = all(key in known and allowed(known[key], definitions, item) for key, item in value.items())
+    return fits
 
 
 def test_the_schema_takes_what_the_loader_takes(load_file):

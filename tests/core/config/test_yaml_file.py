@@ -48,6 +48,8 @@ def test_the_line_of_a_key_holds_its_name(tmp_path_factory, tree):
         ("a: 1\n---\nb: 2\n", 2, "a second one after `---`"),
         ("a: *.png\n", 1, "begins with * needs quotes"),
         ("a:\n  - &loop [*loop]\n", 2, "an anchor contains itself"),
+        ("a: " + "[" * 3000 + "\n", None, "not YAML"),
+        ("a: \x00\n", None, "not YAML"),
         ("a:\n  ? [1, 2]\n  : 3\n", 2, "a plain word"),
         ("training:\n  frozen_layers: 10:20\n", 2, "for a slice write (10:20)"),
     ],

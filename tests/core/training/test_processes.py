@@ -90,11 +90,11 @@ def test_processes_of_a_launcher_are_used(tmp_path: Path) -> None:
     script = tmp_path / "launched.py"
     script.write_text(LAUNCHED)
     done = subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=0", script, tmp_path],
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", script, tmp_path],
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
         capture_output=True,
         text=True,
-        timeout=500,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr

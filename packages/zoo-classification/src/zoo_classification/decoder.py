@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
+from zoo_core.artifacts import InputSpec
+from zoo_core.data.preprocessing import ImagePreprocessing
 from zoo_core.errors import UserError
 
 TOP = 5
@@ -16,6 +18,8 @@ SUM_TOLERANCE = 1e-3
 SMALLEST_SIDE = 256
 """Pixels to which smaller images are enlarged before something is written on them."""
 PADDING = 4
+_ANY_TO_RGB = ImagePreprocessing(input=InputSpec(3, 1, 1))
+"""Reads the colours of a file as every service does, 16-bit images included."""
 
 
 class ClassificationDecoder:
@@ -51,7 +55,7 @@ class ClassificationDecoder:
 
     def draw(self, image: Image.Image, record: Mapping[str, Any]) -> Image.Image:
         """Return a copy of the image with label and score on a bar below it; small images are enlarged."""
-        picture = image.convert("RGB")
+        picture = _ANY_TO_RGB.convert(image)
         factor = max(1, -(-SMALLEST_SIDE // max(picture.size)))
         picture = picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
         text = f"{record['label']}  {100 * record['score']:.1f} %"

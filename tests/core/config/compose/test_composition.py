@@ -191,6 +191,20 @@ def test_settings_of_hydra_without_effect_are_noted(write):
     assert composed.notes == ("hydra.job.chdir has no effect; of the hydra section only run.dir and searchpath count",)
 
 
+def test_a_search_path_that_is_not_there_is_an_issue(write, tmp_path):
+    text = f"a: 1\nhydra: {{searchpath: ['file://{tmp_path}/none']}}\n"
+    (issue,) = compose(write(text)).issues
+    assert (issue.key, issue.line) == ("hydra.searchpath", 2)
+    assert "not available" in issue.message
+    write("model_name: far\n", "there/model/net.yaml")
+    found = f"defaults: [{{model: net}}, _self_]\nhydra: {{searchpath: ['file://{tmp_path}/there']}}\n"
+    for name in ("x.yaml", "y.yml"):
+        composed = compose(write(found, name))
+        assert composed.issues == ()
+        assert composed.data["model"] == {"model_name": "far"}
+        assert composed.origins.exact("model.model_name").file == f"{tmp_path}/there/model/net.yaml"
+
+
 def test_objects_are_never_made(write, tmp_path):
     text = f"a: !!python/object/apply:os.mkdir ['{tmp_path}/made']\n"
     with pytest.raises(ConfigError, match="could not determine a constructor"):

@@ -37,6 +37,7 @@ def test_overrides_apply(tmp_path, monkeypatch):
         ("+training.epochs=5", "write training.epochs=5"),
         ("~training.epoch", "no such key"),
         ("model@other=net", "group"),
+        ("hydra.run.dir.[=5", ""),
         ("training.epochs=1,2", "sweep"),
     ],
 )

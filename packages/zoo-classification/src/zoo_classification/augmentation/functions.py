@@ -23,6 +23,9 @@ FLIPS: dict[str, list[tuple[int, ...]]] = {
     "horizontal_and_vertical": [(-1,), (-2,), (-2, -1)],
 }
 """Axes that are mirrored; one of the choices is drawn."""
+COLOURS = frozenset({"random_contrast", "random_brightness", "random_gaussian_noise"})
+"""Functions that leave the fourth channel, transparency, as it is."""
+RGB = 3
 TURN = 2 * math.pi
 
 
@@ -36,7 +39,10 @@ class OrderedFunctions:
         """Return an image of the same shape (C, H, W) with values in [0, 1]."""
         for name, section in self.functions:
             if torch.rand(()) < section.change_rate:
-                image = FUNCTIONS[name](image, section)
+                if name in COLOURS and len(image) > RGB:
+                    image = torch.cat([FUNCTIONS[name](image[:RGB], section), image[RGB:]])
+                else:
+                    image = FUNCTIONS[name](image, section)
         return image
 
 

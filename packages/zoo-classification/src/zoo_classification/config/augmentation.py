@@ -66,8 +66,11 @@ class DataAugmentationSection(Section):
     aa: str | None = None
     """Automatic augmentation in timm's notation, such as `rand-m9-mstd0.5`; replaces `color_jitter`."""
     aug_repeats: NonNegativeInt = 0
+    """Copies of each image in an epoch; only 0 is available yet."""
     aug_splits: NonNegativeInt = 0
+    """Differently augmented copies in a batch; only 0 is available yet."""
     jsd_loss: bool = False
+    """Loss on the agreement of such copies; not available yet."""
     bce_loss: bool = False
     """Train with binary cross-entropy, one decision per class."""
     bce_target_thresh: Probability | None = None
@@ -79,6 +82,7 @@ class DataAugmentationSection(Section):
     recount: PositiveInt = 1
     """Largest number of rectangles in an image."""
     resplit: bool = False
+    """Leave the first copy unerased; not available yet."""
     mixup: NonNegativeFloat = 0.0
     """Alpha of mixup; 0 is off."""
     cutmix: NonNegativeFloat = 0.0

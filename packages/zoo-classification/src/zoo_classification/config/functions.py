@@ -40,6 +40,7 @@ class RandomFlip(RandomFunction):
 
     mode: Literal["horizontal", "vertical", "horizontal_and_vertical"]
     change_rate: Probability = 0.5
+    """Share of the images that are changed."""
 
 
 class RandomTranslation(WarpFunction):

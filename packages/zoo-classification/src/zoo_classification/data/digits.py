@@ -48,7 +48,7 @@ class DigitScans:
 
     def name(self, index: int) -> str:
         """Return the name of one scan."""
-        return f"digits/{index:04d}.png"
+        return f"digits/{index:04d}"
 
 
 def build(section: Any, request: DataRequest) -> SplitDatasets:

@@ -113,6 +113,8 @@ class _Builder:
         if VALIDATION in trees:
             validation = ImageFiles(*trees[VALIDATION].flat(order))
             self.sources[VALIDATION] = self._key(VALIDATION)
+            if self.section.validation_split is not None:
+                self.notes.append(f"dataset.validation_split has no effect beside {self._key(VALIDATION)}.")
         if TRAIN in trees:
             paths, targets = trees[TRAIN].flat(order)
             train = ImageFiles(paths, targets)
@@ -180,17 +182,18 @@ def _locate(section: Any) -> dict[str, Path]:
     roots = {split: getattr(section, key) for split, key in PATH_KEYS.items()}
     if section.data_dir is not None:
         base = section.data_dir
-        if section.dataset_name and (base / section.dataset_name).is_dir():
-            base /= section.dataset_name
+        name = section.dataset_name or ""
+        below = [base / spelling for spelling in (name, name.casefold()) if spelling and (base / spelling).is_dir()]
+        base = below[0] if below else base
         for split, key in FOLDER_KEYS.items():
             folder = base / getattr(section, key)
             if roots[split] is None and folder.is_dir():
                 roots[split] = folder
         if not any(roots.values()):
             wanted = " and ".join(getattr(section, FOLDER_KEYS[split]) for split in (TRAIN, VALIDATION))
-            name = section.dataset_name or "<dataset_name>"
+            where = f"neither directly nor below {name}" if name else "directly"
             raise DataError(
-                f"dataset.data_dir: {section.data_dir} holds no folders {wanted}, neither directly nor below {name}.",
+                f"dataset.data_dir: {section.data_dir} holds no folders {wanted}, {where}.",
                 hint="Name the folders in dataset.train_split and dataset.val_split, or set dataset.training_path.",
             )
     return {split: path for split, path in roots.items() if path is not None}

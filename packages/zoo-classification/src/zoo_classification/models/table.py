@@ -57,6 +57,7 @@ LIBRARY_MODELS = (
     LibraryModel("shufflenetv2_x100_pt", "torchvision", "shufflenet_v2_x1_0", 2_278_604, "ShuffleNetV2 x1.0", True),
     LibraryModel("squeezenetv10_pt", "torchvision", "squeezenet1_0", 1_248_424, "SqueezeNet 1.0", True),
 )
-"""Counts agree with timm and torchvision; those of MobileNetV2 with Keras Applications too, whose networks ST's
-`mobilenetv2_a...` names stand for. `mobilenetv2_a025_pt` and `mobilenetv2_a075_pt` are other networks at ST (from
-pytorchcv) and wait for them."""
+"""What each name is compared with: MobileNetV2 with Keras Applications, whose networks ST's `mobilenetv2_a...` names
+stand for (0.35 with the rounded count that TensorFlow publishes); RegNetX and SqueezeNet with pytorchcv; the others are
+the same network, as ST takes them from timm and torchvision. `mobilenetv2_a025_pt` and `mobilenetv2_a075_pt` are other
+networks at ST and wait for them."""

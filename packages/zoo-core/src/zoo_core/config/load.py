@@ -113,14 +113,17 @@ def _letters(mode: Any, places: Places, issues: list[ConfigIssue]) -> str:
 
 def _take_names(data: dict[str, Any], choice: Choice) -> None:
     """Write the chosen model's own name into the configuration, in place of an alias or of nothing."""
+    section = data.setdefault("model", {}) or {}
     model = choice.model
-    if model is None or not isinstance(data.get("model", {}), dict | None):
+    if model is None or not isinstance(section, dict):
         return
-    own = model.spec.name if model.name.casefold() in (alias.casefold() for alias in model.spec.aliases) else model.name
-    section = data.setdefault("model", {})
-    if own != section.get("model_name"):
-        choice.notes.append(f"model {model.name} is {own}")
-        section["model_name"] = own
+    labels = {label.casefold() for label in (model.spec.name, *model.spec.aliases)}
+    own = model.spec.name if model.name.casefold() in labels else model.name  # else a member of a family
+    written = section.get("model_name")
+    if written != own and "/" not in str(written):
+        data["model"] = {**section, "model_name": own}
+        if own != model.name:
+            choice.notes.append(f"model {model.name} stands for {own}")
 
 
 def _in_order(issues: Iterable[ConfigIssue], composed: Composed) -> list[ConfigIssue]:

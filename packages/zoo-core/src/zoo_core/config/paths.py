@@ -16,6 +16,7 @@ from zoo_core.config.values import members
 from zoo_core.errors import ConfigIssue
 from zoo_core.names import did_you_mean
 
+PLACEHOLDER = re.compile(r"<[^<>]+>")
 WINDOWS_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 KINDS = {"existing path": "file or directory", "existing directory": "directory", "existing file": "file"}
 
@@ -119,6 +120,8 @@ def _complaint(path: Path, kind: str) -> str:
 def _cure(path: Path) -> str | None:
     if _exists(path, "any"):
         return None
+    if PLACEHOLDER.search(str(path)):
+        return "Put your own path in place of what stands between < and >."
     missing = path
     while not _exists(missing.parent, "directory") and missing.parent != missing:
         missing = missing.parent

@@ -85,7 +85,9 @@ def _summary(section: type[BaseModel]) -> str:
 def _relaxed_model(schema: dict[str, Any]) -> dict[str, Any]:
     if "properties" not in schema:
         return schema
-    return {**schema, "properties": {name: _relaxed(item) for name, item in schema["properties"].items()}}
+    properties = {name: _relaxed(item) for name, item in schema["properties"].items()}
+    spelled = {name.replace("-", "_"): item for name, item in properties.items() if "-" in name}
+    return {**schema, "properties": {**properties, **spelled}}
 
 
 def _relaxed(schema: dict[str, Any]) -> dict[str, Any]:

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
-from zoo_core.config.sections import SECTION_TYPES
+from zoo_core.config.section import Section
+from zoo_core.config.sections import SECTION_TYPES, RunConfig
 from zoo_core.config.select import Choice
+from zoo_core.errors import PluginError
 from zoo_core.lazy import LazyRef
 
 if TYPE_CHECKING:
     from zoo_core.plugins.registry import Resolved
-    from zoo_core.specs import TargetSpec
-
-TARGET_SECTIONS = ("benchmarking", "deployment", "tools")
 
 
 def section_types(choice: Choice) -> dict[str, type[BaseModel]]:
@@ -24,20 +23,20 @@ def section_types(choice: Choice) -> dict[str, type[BaseModel]]:
 
     Raises:
         MissingError: When a package that a class needs is not installed.
-        PluginError: When the class of a component cannot be imported.
+        PluginError: When the class of a component cannot be imported, or is none for its section.
     """
     types: dict[str, type[BaseModel]] = dict(SECTION_TYPES)
     if choice.task is not None:
         types.update(_load(choice.task, choice.task.spec.sections))
     types.update(_target_types(choice))
     if choice.model is not None:
-        types["model"] = choice.model.load(choice.model.spec.config)
+        types["model"] = _own(choice.model, "model", choice.model.spec.config)
     if choice.dataset is not None:
-        types["dataset"] = choice.dataset.load(choice.dataset.spec.config)
+        types["dataset"] = _own(choice.dataset, "dataset", choice.dataset.spec.config)
     if choice.trainer is not None and choice.trainer.spec.config is not None:
-        types["training"] = choice.trainer.load(choice.trainer.spec.config)
+        types["training"] = _own(choice.trainer, "training", choice.trainer.spec.config)
     if choice.quantizer is not None:
-        types["quantization"] = choice.quantizer.load(choice.quantizer.spec.config)
+        types["quantization"] = _own(choice.quantizer, "quantization", choice.quantizer.spec.config)
     for section in choice.open_sections & set(types):
         types[section] = opened(types[section])
     return types
@@ -52,10 +51,22 @@ def _target_types(choice: Choice) -> dict[str, type[BaseModel]]:
     return types
 
 
-def _load(
-    entry: Resolved[Any] | Resolved[TargetSpec], sections: Mapping[str, LazyRef[type[BaseModel]]]
-) -> dict[str, type[BaseModel]]:
-    return {name: entry.load(ref) for name, ref in sections.items()}
+def _load(entry: Resolved[Any], sections: Mapping[str, LazyRef[type[BaseModel]]]) -> dict[str, type[BaseModel]]:
+    return {name: _own(entry, name, ref) for name, ref in sections.items()}
+
+
+def _own(entry: Resolved[Any], name: str, ref: LazyRef[type[BaseModel]]) -> type[BaseModel]:
+    """Import the class that a component brings for a section, and make sure that it can stand there."""
+    section: Any = entry.load(ref)
+    base = SECTION_TYPES.get(name, Section)
+    if name not in RunConfig.model_fields:
+        fault = f"brings a section {name}, which a configuration does not have"
+    elif not (isinstance(section, type) and issubclass(section, base)):
+        fault = f"brings {ref.path} for the section {name}, which is no subclass of {base.__name__}"
+    else:
+        return section
+    msg = f"{entry.provider}: {entry.spec.kind} {entry.spec.name} {fault}."
+    raise PluginError(msg, hint="The plugin is broken; report it to its author.")
 
 
 @cache

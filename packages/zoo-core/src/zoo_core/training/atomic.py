@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
@@ -14,6 +13,7 @@ from zoo_core.errors import RunStoreError
 _CURES = {
     errno.ENOSPC: "The disk is full: make room, then continue with: zoo run --resume RUN_DIR",
     errno.EDQUOT: "The disk quota is used up: make room, then continue with: zoo run --resume RUN_DIR",
+    errno.EFBIG: "A limit on file sizes is in force here (ulimit -f): raise it.",
     errno.EACCES: "Change the permissions of the folder, or choose another run directory (hydra.run.dir).",
     errno.EROFS: "Choose a run directory that can be written (hydra.run.dir).",
 }
@@ -25,29 +25,26 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object], *, durabl
     Raises:
         RunStoreError: When the disk is full or the folder cannot be written; an older file is intact then.
     """
-    temporary: Path | None = None
+    temporary = path.with_name(f".{path.name}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-        temporary = Path(name)
-        with os.fdopen(handle, "wb") as stream:
-            write(stream)
-            stream.flush()
-            if durable:
-                os.fsync(stream.fileno())
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-    except (OSError, RuntimeError) as error:
-        # torch reports a full disk as a RuntimeError of its zip writer
-        cause = error if isinstance(error, OSError) else error.__context__
-        code = cause.errno if isinstance(cause, OSError) else None
-        if code is None and "write" not in str(error).lower():
-            raise
-        msg = f"{path} cannot be written: {getattr(cause, 'strerror', None) or error}"
-        raise RunStoreError(msg, hint=_CURES.get(code or errno.ENOSPC)) from error
-    finally:
-        if temporary is not None:
+        try:
+            with temporary.open("wb") as stream:
+                write(stream)
+                stream.flush()
+                if durable:
+                    os.fsync(stream.fileno())
+            temporary.replace(path)
+        except BaseException:
             temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise _refusal(path, error) from error
+    except RuntimeError as error:
+        # torch's zip writer raises this while it handles the OSError of the stream
+        if isinstance(error.__context__, OSError):
+            raise _refusal(path, error.__context__) from error
+        raise
 
 
 def write_text_atomically(path: Path, text: str) -> None:
@@ -59,7 +56,6 @@ def write_text_atomically(path: Path, text: str) -> None:
     write_atomically(path, lambda stream: stream.write(text.encode()), durable=False)
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _refusal(path: Path, error: OSError) -> RunStoreError:
+    msg = f"{path} cannot be written: {error.strerror or error}."
+    return RunStoreError(msg, hint=_CURES.get(error.errno or 0))
