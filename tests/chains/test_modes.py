@@ -233,3 +233,28 @@ def test_bad_images_are_left_out_counted_and_named_once(start, digit_folders, tm
     assert sorted(skipped.path.rsplit("/", 1)[-1] for skipped in result.skipped) == ["cut.png", "empty.png", "text.png"]
     log = (summary.run_dir / "stm32ai_main.log").read_text()
     assert log.count("cut.png") == 1
+
+
+def test_model_by_url_is_fetched_and_used(start, finished, tmp_path, monkeypatch):
+    import functools
+    import threading
+    from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_args):
+            pass
+
+    monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
+    handler = functools.partial(Quiet, directory=finished.run_dir / "saved_models" / "resnet8")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        url = f"http://127.0.0.1:{server.server_port}/resnet8.onnx"
+        text = FILE_CONFIG.replace("MODEL", url)
+        assert top1(start("evaluation", text=text)).float_value > 60
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert [path.name for path in (tmp_path / "cache").rglob("*.onnx")] == ["resnet8.onnx"]

@@ -40,7 +40,7 @@ def test_full_disk_is_named_with_its_cure(tmp_path: Path) -> None:
     def refuse(_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    with pytest.raises(RunStoreError, match="No space left on device.*\n.*zoo run --resume"):
+    with pytest.raises(RunStoreError, match=r"No space left on device.*\n.*zoo run --resume"):
         write_atomically(tmp_path / "file", refuse)
 
 

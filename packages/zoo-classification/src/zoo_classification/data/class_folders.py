@@ -74,7 +74,7 @@ def read_class_folders(key: str, root: Path) -> ClassFolders:
         raise DataError(f"{key}: {error.filename} cannot be read: {error.strerror}.") from error
     if loose:
         names = shorten([path.name for path in loose])
-        problems.append(f"{key}: {len(loose)} images lie in {root} outside any class folder: {names}")
+        problems.append(f"{key}: {root} holds images outside any class folder: {names}")
     if not files:
         problems.append(f"{key}: {root} holds no class folders")
     elif not any(files.values()):

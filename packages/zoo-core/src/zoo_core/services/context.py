@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo_core.artifacts import Artifact, Checkpoint, FloatOnnx, InputSpec
@@ -24,7 +23,7 @@ from zoo_core.protocols import (
 )
 from zoo_core.runs.layout import RunLayout
 from zoo_core.services.metadata import describe_model, refuse_contradictions
-from zoo_core.services.model_file import ModelFile, read_model_file
+from zoo_core.services.model_file import ModelFile, given_path, read_model_file
 
 if TYPE_CHECKING:
     import torch
@@ -60,9 +59,9 @@ class RunContext:
 
     @cached_property
     def model_file(self) -> ModelFile | None:
-        """Return what `model.model_path` holds."""
-        path = self.config.model.model_path
-        return None if path is None else read_model_file(Path(path))
+        """Return what `model.model_path` holds; a file given by URL is fetched first."""
+        path = given_path(self.config, self.progress)
+        return None if path is None else read_model_file(path)
 
     @cached_property
     def datasets(self) -> SplitDatasets:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zoo_core.artifacts import Artifact, Checkpoint, FloatOnnx, InputSpec, QuantizedOnnx, hash_file
 from zoo_core.errors import UserError
+
+if TYPE_CHECKING:
+    from zoo_core.config.sections import RunConfig
+    from zoo_core.protocols import Progress
 
 CHECKPOINT_SUFFIXES = (".pt", ".pth", ".tar", ".ckpt", ".safetensors")
 ONNX_SUFFIX = ".onnx"
@@ -27,6 +31,19 @@ class ModelFile:
     def class_names(self) -> tuple[str, ...]:
         """Return the classes that the metadata states, or none."""
         return tuple(self.metadata.get("class_names", ()))
+
+
+def given_path(config: RunConfig, progress: Progress) -> Path | None:
+    """Return the local path of the model the user gives by path or by URL, or nothing.
+
+    Raises:
+        MissingError: When the file of a URL cannot be fetched.
+    """
+    if config.model.model_url is not None:
+        from zoo_core.data.download import download
+
+        return download(config.model.model_url, progress=progress)
+    return config.model.model_path
 
 
 def read_model_file(path: Path) -> ModelFile:

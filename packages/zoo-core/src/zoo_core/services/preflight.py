@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zoo_core.artifacts import Artifact, Checkpoint
+from zoo_core.artifacts import Checkpoint
 from zoo_core.errors import MissingError
 from zoo_core.services.context import RunContext
 from zoo_core.services.plan import TRAINING, WEIGHTS, Plan, plan_chain
@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from zoo_core.config.load import LoadedConfig
 
 
-def plan_run(loaded: LoadedConfig, given: type[Artifact] | None) -> Plan:
-    """Plan the chain of a configuration.
+def plan_run(context: RunContext) -> Plan:
+    """Plan the chain of a configuration around the model that the user gives.
 
     Raises:
         ChainError: When a stage needs a model that nothing before it makes.
     """
+    given = None if context.model_file is None else type(context.model_file.artifact)
+    loaded = context.loaded
     return plan_chain(loaded.letters, SERVICES, given=given, pretrained=loaded.config.model.pretrained)
 
 

@@ -21,7 +21,6 @@ from zoo_core.runs.store import Run, StageRecord, now
 from zoo_core.services.context import RunContext
 from zoo_core.services.execute import Executor, with_stages
 from zoo_core.services.metadata import hash_data
-from zoo_core.services.model_file import read_model_file
 from zoo_core.services.plan import Plan
 from zoo_core.services.preflight import check_before_start, needed_splits, plan_run
 from zoo_core.services.ranks import RUN_DIR_VARIABLE, is_follower, rank
@@ -55,10 +54,9 @@ def run_file(
         ZooError: What a check or a stage reports.
     """
     loaded = load_config(path, overrides, catalog=catalog)
-    plan = plan_run(loaded, _given(loaded))
-    seed = _seed(loaded)
-    layout = _layout(loaded)
-    context = _context(loaded, layout, plan, progress, seed)
+    layout, seed = _layout(loaded), _seed(loaded)
+    context = _context(loaded, layout, progress, seed)
+    plan = plan_run(context)
     if is_follower():
         Executor(plan, context, Run(layout, _await_manifest(layout), writable=False), catalog).follow()
         return RunSummary(run_dir=None, plan=plan)
@@ -86,9 +84,9 @@ def resume_run(run_dir: Path, overrides: Sequence[str], *, catalog: Catalog, pro
         )
     manifest = RunManifest.from_dict(read_json(manifest_path), str(manifest_path))
     loaded = reload_config(manifest.config, Path(manifest.base_dir), overrides, catalog=catalog)
-    plan = plan_run(loaded, _given(loaded))
     layout = _layout(loaded, run_dir.resolve())
-    context = _context(loaded, layout, plan, progress, manifest.seed)
+    context = _context(loaded, layout, progress, manifest.seed)
+    plan = plan_run(context)
     if is_follower():
         Executor(plan, context, Run(layout, manifest, writable=False), catalog).follow()
         return RunSummary(run_dir=None, plan=plan)
@@ -114,13 +112,8 @@ def _execute(run: Run, plan: Plan, context: RunContext, catalog: Catalog) -> Run
     )
 
 
-def _given(loaded: LoadedConfig) -> type | None:
-    path = loaded.config.model.model_path
-    return None if path is None else type(read_model_file(Path(path)).artifact)
-
-
-def _context(loaded: LoadedConfig, layout: RunLayout, plan: Plan, progress: Progress, seed: int) -> RunContext:
-    splits = needed_splits(plan.letters)
+def _context(loaded: LoadedConfig, layout: RunLayout, progress: Progress, seed: int) -> RunContext:
+    splits = needed_splits(loaded.letters)
     return RunContext(loaded, layout, progress, splits=splits, seed=seed, follower=is_follower())
 
 

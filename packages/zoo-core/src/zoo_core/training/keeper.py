@@ -14,11 +14,14 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, Trainer
 from timm.utils import distribute_bn
+from torchvision.transforms.v2.functional import to_pil_image
+from torchvision.utils import make_grid
 
 from zoo_core.artifacts import METADATA_KEY
 from zoo_core.data.loader import EvalLoader
 from zoo_core.protocols import ProgressTask, TrainJob
 from zoo_core.results import MetricValue
+from zoo_core.training.atomic import write_atomically
 from zoo_core.training.checkpoint import save_weights
 from zoo_core.training.layers import without_splits
 from zoo_core.training.learner import Learner, diverged
@@ -38,6 +41,8 @@ from zoo_core.training.validation import Validation, validate
 
 log = logging.getLogger("zoo")
 
+SHOWN_IMAGES = 64
+"""Images of a batch in one picture of `save_images`."""
 LOOK_EVERY = 10
 """Batches between two looks at the loss for the progress bar on a GPU, which has to be waited for."""
 
@@ -101,13 +106,14 @@ class EpochKeeper(Callback):  # type: ignore[misc] # Lightning is untyped here
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: Learner, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Show the loss, and save inside the epoch where `recovery_interval` says so."""
-        del batch
+        """Show the loss; save pictures, and the state inside the epoch, where the section says so."""
         values = dict(self._last)
         if pl_module.device.type == "cpu" or batch_idx % LOOK_EVERY == 0:
             values[LOSS] = float(outputs[LOSS]) * self._job.training.grad_accum_steps
         self._advance(**values)
         done, section = batch_idx + 1, self._job.training
+        if section.save_images and batch_idx % section.log_interval == 0 and trainer.is_global_zero:
+            self._save_pictures(batch[0], trainer.current_epoch + 1, done)
         whole = done % section.grad_accum_steps == 0 and done < len(pl_module.loader)
         if section.recovery_interval and whole and done % section.recovery_interval == 0:
             self._save(trainer, trainer.current_epoch, done)
@@ -222,6 +228,11 @@ class EpochKeeper(Callback):  # type: ignore[misc] # Lightning is untyped here
         }
         weights = without_splits(learner.best_model.state_dict())
         save_weights(candidate_path(self._job.best_path), weights, {**self._job.metadata, TRAINING_KEY: described})
+
+    def _save_pictures(self, images: torch.Tensor, epoch: int, batch: int) -> None:
+        path = self._job.work_dir / "train_batches" / f"epoch{epoch}_batch{batch}.jpg"
+        picture = make_grid(images[:SHOWN_IMAGES].float().cpu(), normalize=True)
+        write_atomically(path, lambda stream: to_pil_image(picture).save(stream, "JPEG"), durable=False)
 
     def _save(self, trainer: Trainer, epoch: int, batch: int) -> None:
         self._position = epoch, batch

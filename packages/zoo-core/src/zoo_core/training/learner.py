@@ -147,7 +147,9 @@ class Learner(LightningModule):  # type: ignore[misc] # Lightning is untyped her
         self.meter.add(parts, len(images))
         loss = parts[LOSS]
         if self._looks_now(batch_idx) and not bool(torch.isfinite(loss)):
-            raise diverged(float(loss), self.current_epoch, current_rate(self.trainer.optimizers[0]), batch_idx)
+            raise diverged(
+                float(loss.detach()), self.current_epoch, current_rate(self.trainer.optimizers[0]), batch_idx
+            )
         return loss
 
     def _looks_now(self, batch_idx: int) -> bool:
