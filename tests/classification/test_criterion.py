@@ -3,7 +3,7 @@
 import pytest
 import torch
 from timm.data.mixup import mixup_target
-from timm.loss import BinaryCrossEntropy, LabelSmoothingCrossEntropy, SoftTargetCrossEntropy
+from timm.loss import BinaryCrossEntropy, JsdCrossEntropy, LabelSmoothingCrossEntropy, SoftTargetCrossEntropy
 from torch.nn import functional
 
 from zoo_classification.criterion import ClassificationLoss
@@ -45,6 +45,27 @@ def test_threshold_makes_targets_hard():
     assert torch.allclose(found, functional.binary_cross_entropy_with_logits(logits, hard))
 
 
-@pytest.mark.parametrize("loss", [ClassificationLoss(0.2), ClassificationLoss(0.2, binary=True)])
+def test_disagreement_of_copies_is_the_divergence_from_their_mean():
+    """Three copies of four images: the first four alone have a cross-entropy; 12 is the weight of the AugMix paper."""
+    generator = torch.Generator().manual_seed(5)
+    logits, labels = torch.randn(12, 5, generator=generator), torch.randint(5, (4,), generator=generator).repeat(3)
+    copies = logits.softmax(1).unflatten(0, (3, 4))
+    mixture = copies.mean(0)
+    divergence = (copies * (copies.log() - mixture.log())).sum(2).mean()
+    wanted = functional.cross_entropy(logits[:4], labels[:4], label_smoothing=0.1) + 12 * divergence
+    found = ClassificationLoss(0.1, splits=3)(logits, labels)
+    assert torch.allclose(found, wanted, atol=1e-5)
+    assert torch.allclose(found, JsdCrossEntropy(3, smoothing=0.1)(logits, labels))
+
+
+def test_copies_that_agree_add_nothing(batch):
+    logits, labels = batch
+    found = ClassificationLoss(splits=2)(logits.repeat(2, 1), labels.repeat(2))
+    assert torch.allclose(found, functional.cross_entropy(logits, labels), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "loss", [ClassificationLoss(0.2), ClassificationLoss(0.2, binary=True), ClassificationLoss(0.2, splits=4)]
+)
 def test_evaluation_mode_is_plain_cross_entropy(batch, loss):
     assert torch.allclose(loss.eval()(*batch), functional.cross_entropy(*batch))

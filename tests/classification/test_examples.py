@@ -31,9 +31,10 @@ def test_file_is_accepted_without_a_remark(name, starter):
     assert loaded.selection.model.name == "resnet8"
 
 
-def test_fashion_mnist_is_accepted_once_its_paths_exist(tmp_path):
-    paths = [f"dataset.training_path={tmp_path}", f"dataset.test_path={tmp_path}"]
-    loaded = load_config(EXAMPLES / "fashion_mnist_chain_tqe.yaml", paths, catalog=get_catalog())
+def test_fashion_mnist_is_accepted_once_its_folder_exists(tmp_path):
+    path = [f"dataset.data_dir={tmp_path}"]
+    loaded = load_config(EXAMPLES / "fashion_mnist_chain_tqe.yaml", path, catalog=get_catalog())
+    assert loaded.selection.dataset.name == "fashion_mnist"
     assert loaded.letters == "tqe"
     assert [name for name, _ in loaded.config.data_augmentation.functions] == ["random_flip", "random_translation"]
 

@@ -91,3 +91,10 @@ def test_loss_follows_the_section():
     plain, smoothed = make().criterion(), make(DataAugmentationSection()).criterion()
     assert plain(logits, labels) < smoothed(logits, labels)
     assert torch.equal(plain.eval()(logits, labels), smoothed.eval()(logits, labels))
+
+
+def test_training_batches_are_measured_where_they_have_plain_labels():
+    outputs = torch.tensor([[2.0, 1.0, 0.0], [0.0, 3.0, 1.0], [0.0, 1.0, 5.0], [1.0, 0.0, 0.0]])
+    found = make().train_metrics(outputs, torch.tensor([0, 1, 1, 0]))
+    assert {name: value.item() for name, value in found.items()} == {"top1": 75.0}
+    assert make().train_metrics(outputs, torch.full((4, 3), 1 / 3)) == {}

@@ -67,3 +67,22 @@ def test_other_number_of_classes_is_refused():
         ask(class_names=("even", "odd"))
     with pytest.raises(DataError, match="dataset states 5"):
         ask(num_classes=5)
+
+
+def test_classes_in_the_order_of_the_user(tmp_path):
+    backwards = tuple("9876543210")
+    listed = tmp_path / "labels.txt"
+    listed.write_text("\n".join(backwards))
+    own = ask().test
+    for data in (ask(class_names=backwards), ask(classes_file_path=listed)):
+        assert data.class_names == backwards
+        assert names(data.test) == names(own)
+        assert [9 - target for target in data.test.targets] == list(own.targets)
+        assert data.test[5].target == data.test.targets[5]
+
+
+def test_classes_may_have_other_names():
+    words = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+    data = ask(class_names=words)
+    assert data.class_names == words
+    assert list(data.test.targets) == list(ask().test.targets)

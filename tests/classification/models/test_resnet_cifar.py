@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from zoo_classification.models.resnet_cifar import CifarResNet, build_resnet8
+from zoo_classification.models.resnet_cifar import CifarResNet, build
 from zoo_core.artifacts import InputSpec
 from zoo_core.config.sections import ModelSection
 from zoo_core.errors import MissingError, UserError
@@ -31,7 +31,7 @@ def test_deeper_networks_have_the_size_of_the_paper(depth, thousands):
 @pytest.mark.parametrize("shape", [(1, 28, 28), (1, 32, 32), (3, 32, 32), (3, 64, 48)])
 def test_any_small_input_gives_one_number_per_class(shape):
     section = ModelSection(model_name="resnet8")
-    model = build_resnet8(section, ModelContext(num_classes=7, input=InputSpec(*shape)))
+    model = build(section, ModelContext(num_classes=7, input=InputSpec(*shape)))
     assert model(torch.zeros(2, *shape)).shape == (2, 7)
 
 
@@ -57,7 +57,7 @@ def test_depth_without_whole_blocks_is_refused():
 def test_pretrained_is_refused_not_random():
     section = ModelSection(model_name="resnet8", pretrained=True)
     with pytest.raises(MissingError, match="no weights are published for resnet8"):
-        build_resnet8(section, ModelContext(num_classes=10, input=InputSpec(3, 32, 32)))
+        build(section, ModelContext(num_classes=10, input=InputSpec(3, 32, 32)))
 
 
 @pytest.mark.parametrize("depth", [8, 20, 32])
@@ -74,7 +74,12 @@ def test_every_spelling_builds_the_stated_depth(name, depth):
     assert len(weighted) == depth
 
 
+def test_dropout_has_the_rate_asked_for():
+    context = ModelContext(num_classes=10, input=InputSpec(3, 32, 32), options={"drop": 0.25})
+    assert build(ModelSection(model_name="resnet8"), context).dropout.p == 0.25
+
+
 def test_option_the_network_lacks_is_refused():
     context = ModelContext(num_classes=10, input=InputSpec(3, 32, 32), options={"drop": 0.0, "drop_path": 0.1})
     with pytest.raises(UserError, match=r"data_augmentation\.drop_path: resnet8 has no such option"):
-        build_resnet8(ModelSection(model_name="resnet8"), context)
+        build(ModelSection(model_name="resnet8"), context)

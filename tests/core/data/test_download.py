@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from zoo_core.cli._progress import open_progress
-from zoo_core.data.download import cached_path, download
+from zoo_core.data.download import cached_path, check_recorded_hash, download, record_hash
 from zoo_core.errors import MissingError, UserError
 
 CONTENT = bytes(range(256)) * 4000
@@ -111,3 +111,17 @@ def test_file_put_there_by_hand_is_taken(tmp_path):
 def test_other_schemes_are_refused(tmp_path):
     with pytest.raises(UserError, match="no http"):
         fetch("file:///etc/passwd", tmp_path)
+
+
+def test_hash_of_the_first_use_holds_from_then_on(tmp_path):
+    path = tmp_path / "a.pt"
+    path.write_bytes(CONTENT)
+    check_recorded_hash(path)
+    record_hash(path)
+    assert (tmp_path / "a.pt.sha256").read_text().strip() == SHA256
+    check_recorded_hash(path)
+    path.write_bytes(b"other")
+    record_hash(path)
+    with pytest.raises(MissingError, match=f"recorded {SHA256}") as caught:
+        check_recorded_hash(path)
+    assert f"delete {tmp_path / 'a.pt.sha256'} to accept it" in caught.value.hint

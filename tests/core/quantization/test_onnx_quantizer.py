@@ -304,3 +304,26 @@ def test_reports_of_onnxruntime_become_notes(quantize: Quantize, capfd: pytest.C
     ]})  # fmt: skip
     assert any(STEM_BIAS in note and "int32" in note for note in outcome.notes)
     assert capfd.readouterr() == ("", "")
+
+
+def test_constants_that_nodes_share_are_repeated(quantize: Quantize, save_network: Callable[..., Path]) -> None:
+    """GELU appears in many places with the same factors; onnxruntime cannot open a file that shares them."""
+    path = save_network()
+    graph = onnx.load(str(path))
+    graph.graph.initializer.append(numpy_helper.from_array(np.float32(0.5), "half"))
+    for name in ("c", "f"):
+        for node in graph.graph.node:
+            for position, source in enumerate(node.input):
+                if source == name:
+                    node.input[position] = f"{name}_half"
+        after = next(number for number, node in enumerate(graph.graph.node) if name in node.output)
+        graph.graph.node.insert(
+            after + 1, onnx.helper.make_node("Mul", [name, "half"], [f"{name}_half"], f"half_{name}")
+        )
+    onnx.save(graph, str(path))
+    quantized = quantize(model=path).path
+    nodes = onnx.load(str(quantized)).graph.node
+    users = [source for node in nodes for source in node.input]
+    constants = [node.output[0] for node in nodes if node.input[0].startswith("half_quantized")]
+    assert [users.count(name) for name in constants] == [1, 1]
+    assert error(quantized, path) < 0.05

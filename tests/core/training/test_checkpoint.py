@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import argparse
 import os
+import types
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from zoo_core.errors import UserError
-from zoo_core.training.checkpoint import load_into, read_weights, save_weights, transfer
+from zoo_core.training.checkpoint import load_into, read_weights, save_weights
 
 
 def network(classes: int = 3, width: int = 4) -> nn.Module:
@@ -57,9 +59,10 @@ def test_forms_of_other_libraries_are_read(tmp_path: Path, container: str | None
     assert loaded.metadata is None
 
 
-def test_checkpoint_of_timm_is_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("options", [argparse.Namespace(lr=0.1), types.SimpleNamespace(lr=0.1, mean=[0.5])])
+def test_checkpoint_of_timm_and_of_st_is_read(tmp_path: Path, options: Any) -> None:
     model = network()
-    content = {"state_dict": model.state_dict(), "args": argparse.Namespace(lr=0.1), "metric": np.float64(71.5)}
+    content = {"state_dict": model.state_dict(), "args": options, "metric": np.float64(71.5)}
     torch.save(content, tmp_path / "a.pth.tar")
     assert same(read_weights(tmp_path / "a.pth.tar").state_dict, model.state_dict())
 
@@ -160,22 +163,3 @@ def test_load_into_lists_all_differences_and_changes_nothing() -> None:
 def test_load_into_says_when_it_is_another_model() -> None:
     with pytest.raises(UserError, match="belong to another model"):
         load_into(network(), nn.LSTM(3, 3).state_dict(), "file")
-
-
-def test_transfer_takes_what_fits_and_reports_the_rest() -> None:
-    source, target = network(5), network(3)
-    state = {name: tensor + 1 for name, tensor in source.state_dict().items()} | {"other": torch.ones(1)}
-    head = target.state_dict()["3.weight"].clone()
-    del state["1.bias"]
-    report = transfer(target, state)
-    assert report.other_shape == ("3.weight", "3.bias")
-    assert report.absent == ("1.bias",)
-    assert report.unused == ("other",)
-    assert torch.equal(target.state_dict()["0.weight"], state["0.weight"])
-    assert torch.equal(target.state_dict()["3.weight"], head)
-    assert str(report).startswith("6 of 9 tensors were transferred; 2 of another shape (3.weight, 3.bias)")
-
-
-def test_transfer_of_nothing_is_an_error() -> None:
-    with pytest.raises(UserError, match="Not one tensor"):
-        transfer(network(), nn.LSTM(3, 3).state_dict())

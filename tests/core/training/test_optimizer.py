@@ -7,7 +7,7 @@ import torch
 from tiny_task import TinyNet, training_section
 from torch import nn
 
-from zoo_core.errors import UserError
+from zoo_core.errors import MissingError, UserError
 from zoo_core.training.optimizer import build_optimizer, learning_rate
 
 
@@ -17,20 +17,21 @@ def build(model: nn.Module | None = None, criterion: nn.Module | None = None, **
 
 
 @pytest.mark.parametrize(
-    ("opt", "scheduler", "batch", "accumulate", "world", "expected"),
+    ("opt", "scheduler", "sizes", "expected"),
     [
-        ("sgd", {"lr": 0.3}, 64, 4, 2, 0.3),
-        ("sgd", {"lr_base": 0.1, "lr_base_size": 256}, 64, 1, 1, 0.025),
-        ("sgd", {"lr_base": 0.1, "lr_base_size": 256}, 64, 4, 2, 0.2),
-        ("adamw", {"lr_base": 0.1, "lr_base_size": 256}, 64, 1, 1, 0.05),
-        ("lamb", {"lr_base": 0.1, "lr_base_size": 256}, 16, 1, 1, 0.025),
-        ("adamw", {"lr_base": 0.1, "lr_base_size": 256, "lr_base_scale": "linear"}, 64, 1, 1, 0.025),
-        ("sgd", {"lr_base": 0.1, "lr_base_size": 256, "lr_base_scale": "sqrt"}, 64, 1, 1, 0.05),
+        ("sgd", {"lr": 0.3}, (64, 4, 2), 0.3),
+        ("sgd", {"lr_base": 0.1, "lr_base_size": 256}, (64, 1, 1), 0.025),
+        ("sgd", {"lr_base": 0.1, "lr_base_size": 256}, (64, 4, 2), 0.2),
+        ("adamw", {"lr_base": 0.1, "lr_base_size": 256}, (64, 1, 1), 0.05),
+        ("lamb", {"lr_base": 0.1, "lr_base_size": 256}, (16, 1, 1), 0.025),
+        ("adamw", {"lr_base": 0.1, "lr_base_size": 256, "lr_base_scale": "linear"}, (64, 1, 1), 0.025),
+        ("sgd", {"lr_base": 0.1, "lr_base_size": 256, "lr_base_scale": "sqrt"}, (64, 1, 1), 0.05),
     ],
 )
 def test_learning_rate_follows_the_batch(
-    opt: str, scheduler: dict[str, Any], batch: int, accumulate: int, world: int, expected: float
+    opt: str, scheduler: dict[str, Any], sizes: tuple[int, int, int], expected: float
 ) -> None:
+    batch, accumulate, world = sizes
     training = training_section(
         optimizer={"opt": opt}, lr_scheduler=scheduler, batch_size=batch, grad_accum_steps=accumulate
     )
@@ -59,8 +60,44 @@ def test_options_reach_the_optimizer_by_its_own_names() -> None:
 def test_unknown_optimizer_and_option_are_told() -> None:
     with pytest.raises(UserError, match=r'there is no optimizer "adaw".\nDid you mean'):
         build(opt="adaw")
-    with pytest.raises(UserError, match="sgd refuses its settings.*warmth"):
+    with pytest.raises(UserError, match=r"sgd refuses its settings.*warmth"):
         build(opt="sgd", options={"warmth": 3})
+
+
+@pytest.mark.parametrize(
+    ("section", "key"),
+    [
+        ({"opt": "sgd", "opt-eps": 1e-5}, "opt_eps: sgd has no such setting"),
+        ({"opt": "sgd", "opt-betas": (0.9, 0.99)}, "opt_betas: sgd has no such setting"),
+        ({"opt": "adamw", "momentum": 0.5}, "momentum: adamw has no such setting"),
+        ({"opt": "adamw", "opt-betas": (0.9, 0.99, 0.9)}, "opt_betas: adamw takes 2 numbers, found 3"),
+        ({"opt": "adahessian"}, "opt: adahessian needs second derivatives"),
+    ],
+)
+def test_what_timm_would_leave_out_without_a_word_is_refused(section: dict[str, Any], key: str) -> None:
+    with pytest.raises(UserError, match=rf"training\.optimizer\.{key}"):
+        build(**section)
+
+
+def test_the_default_momentum_is_at_rest_for_optimizers_without() -> None:
+    assert isinstance(build(opt="adamw", momentum=0.9), torch.optim.AdamW)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_an_optimizer_that_needs_a_gpu_is_told() -> None:
+    with pytest.raises(MissingError, match="fusedadam cannot be used here: CUDA"):
+        build(opt="fusedadam")
+
+
+def test_layer_decay_lowers_the_rate_towards_the_first_layer() -> None:
+    model = TinyNet()
+    optimizer = build(model, opt="sgd", layer_decay=0.5)
+    scales = {
+        id(parameter): group.get("lr_scale", 1.0) for group in optimizer.param_groups for parameter in group["params"]
+    }
+    conv, norm, head = (scales[id(layer.weight)] for layer in (model.conv, model.norm, model.head))
+    assert (conv, norm, head) == (0.5, 0.5, 1.0)  # timm puts up to twelve tensors before the classifier together
+    assert not hasattr(model, "pretrained_cfg")
 
 
 def test_frozen_parameters_are_left_out_and_nothing_to_train_is_told() -> None:

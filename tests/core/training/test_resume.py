@@ -192,6 +192,13 @@ def test_other_data_or_batch_size_is_told(tmp_path: Path) -> None:
     assert any("training images is 33 and was 30" in note for note in outcome.notes)
 
 
+def test_other_batches_inside_an_epoch_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        fit(make_job(tmp_path, training={"recovery_interval": 1}, progress=StopsAt(2, 2)))
+    with pytest.raises(UserError, match=r"inside an epoch.*batch_size is 10 and was 8"):
+        fit(make_job(tmp_path, training={"recovery_interval": 1, "batch_size": 10}, resume=True))
+
+
 def test_best_weights_waiting_beside_their_place_are_used(tmp_path: Path) -> None:
     """A kill between the checkpoint and the renaming of the best weights loses nothing."""
     straight = tmp_path / "straight"
@@ -233,7 +240,8 @@ def test_resume_into_another_folder_brings_the_best_weights_along(tmp_path: Path
 def test_lost_best_weights_are_told_and_searched_anew(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         fit(make_job(tmp_path, progress=StopsAt(3, 1)))
-    (tmp_path / "saved" / "best_model.pt").unlink()
+    for path in [*(tmp_path / "saved").glob("checkpoint-*"), tmp_path / "saved" / "best_model.pt"]:
+        path.unlink()
     outcome = fit(make_job(tmp_path, resume=True))
     assert outcome.best_epoch >= 3
     assert any("are not beside" in note for note in outcome.notes)
@@ -264,3 +272,46 @@ def test_turning_the_average_on_is_refused(tmp_path: Path) -> None:
     fit(make_job(tmp_path))
     with pytest.raises(UserError, match="kept no average"):
         fit(make_job(tmp_path, training={"model_ema": True, "epochs": 6}, resume=True))
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"dropout": 0.5}, r"training\.dropout is 0\.5 and was None"),
+        ({"frozen_layers": "(0:1)"}, r"training\.frozen_layers is \(0:1\) and was None"),
+        ({"optimizer": {"opt": "sgd", "momentum": 0.5}}, r"training\.optimizer\.momentum is 0\.5 and was 0\.9"),
+        ({"optimizer": {"opt": "adamw"}}, r"training\.optimizer\.opt is adamw and was sgd"),
+    ],
+)
+def test_other_settings_of_model_and_optimizer_are_refused(tmp_path: Path, changes: dict[str, Any], told: str) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        fit(make_job(tmp_path, progress=StopsAt(2, 1)))
+    with pytest.raises(UserError, match=told) as caught:
+        fit(make_job(tmp_path, training=changes, resume=True))
+    assert "Set them back" in str(caught.value)
+
+
+def test_frozen_layers_may_be_spelled_otherwise(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        fit(make_job(tmp_path, training={"frozen_layers": "(0:1)"}, progress=StopsAt(2, 1)))
+    assert fit(make_job(tmp_path, training={"frozen_layers": " 0 : 1 "}, resume=True)).epochs == 4
+
+
+def test_other_callbacks_and_rates_are_taken_and_told(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        fit(make_job(tmp_path, progress=StopsAt(2, 1)))
+    changes = {"callbacks": {"EarlyStopping": {"patience": 9}}, "lr_scheduler": {"lr": 0.2, "warmup_epochs": 1}}
+    outcome = fit(make_job(tmp_path, training=changes, resume=True))
+    assert any("training.lr_scheduler.lr is 0.2 and was 0.1" in note for note in outcome.notes)
+    assert any("training.callbacks.EarlyStopping is" in note for note in outcome.notes)
+
+
+def test_another_deciding_metric_starts_the_search_for_the_best_anew(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        fit(make_job(tmp_path, progress=StopsAt(4, 1)))
+    outcome = fit(make_job(tmp_path, training={"eval_metric": "loss"}, resume=True))
+    assert outcome.best_epoch == 4  # values of two metrics are not compared
+    assert outcome.best_metrics[0].name == "loss"
+    assert any("the metric that decides is lowest loss and was highest top1" in note for note in outcome.notes)
+    with pytest.raises(UserError, match="was finished, and another metric is to decide"):
+        fit(make_job(tmp_path, training={"eval_metric": "top1"}, resume=True))

@@ -55,19 +55,62 @@ def test_steps_divide_the_rate() -> None:
     assert rates(build(target, epochs=5, lr_scheduler=section), target, 5) == pytest.approx(
         [0.1, 0.1, 0.01, 0.01, 0.001]
     )
-    section = {"sched": "multistep", "warmup_epochs": 0, "decay_milestones": (1, 3), "decay_rate": 0.5}
+    # timm counts milestones from 1
+    section = {"sched": "multistep", "warmup_epochs": 0, "decay_milestones": (2, 4), "decay_rate": 0.5}
     assert rates(build(target, epochs=4, lr_scheduler=section), target, 4) == pytest.approx([0.1, 0.05, 0.05, 0.025])
 
 
-@pytest.mark.parametrize("name", ["tanh", "poly"])
-def test_other_schedules_fall_from_the_rate_to_the_end(name: str) -> None:
-    target = optimizer()
-    found = rates(
-        build(target, epochs=10, lr_scheduler={"sched": name, "warmup_epochs": 0, "decay_rate": 1.0}), target, 10
+def timm(epochs: int, shown: int, **section: Any) -> list[float]:
+    """Rates of the first epochs of a schedule without warm-up that starts at 1."""
+    target = optimizer(1.0)
+    values = {"warmup_epochs": 0, "lr": 1.0, **section}
+    return rates(build(target, 1.0, epochs=epochs, lr_scheduler=values), target, shown)
+
+
+def test_schedules_of_timm_by_hand() -> None:
+    tanh = [0.5 * (1 - math.tanh(-7 + 10 * epoch / 10)) for epoch in range(10)]
+    assert timm(10, 10, sched="tanh") == pytest.approx(tanh)
+    assert timm(4, 4, sched="poly", decay_rate=2) == pytest.approx([1, 9 / 16, 4 / 16, 1 / 16])
+    assert timm(4, 4, sched="poly", decay_rate=1, lr_k_decay=2) == pytest.approx([1, 15 / 16, 12 / 16, 7 / 16])
+    assert timm(4, 4, sched="poly", decay_rate=1, min_lr=0.2) == pytest.approx([1, 0.8, 0.6, 0.4])
+    bent = [0.5 * (1 + math.cos(math.pi * (epoch / 4) ** 2)) for epoch in range(4)]
+    assert timm(4, 4, sched="cosine", lr_k_decay=2) == pytest.approx(bent)
+    assert timm(3, 3, sched="constant") == [1, 1, 1]
+    assert timm(6, 6, sched="step", decay_epochs=2, decay_rate=0.5) == pytest.approx([1, 1, 0.5, 0.5, 0.25, 0.25])
+    assert timm(91, 91, sched="step")[-2:] == pytest.approx([1, 0.1])  # every 90 epochs when nothing is said
+
+
+def test_stable_schedules_decay_at_the_end() -> None:
+    """Hu et al., "MiniCPM", 2024: warm-up, a constant rate, and a decay over the last fifth."""
+    wsd = timm(10, 10, sched="wsd")
+    assert wsd == pytest.approx([*[1.0] * 9, 1 - math.sqrt(1 / 2)])
+    assert timm(8, 8, sched="wsd", decay_epochs=4) == pytest.approx(
+        [*[1.0] * 5, *(1 - math.sqrt(done / 4) for done in (1, 2, 3))]
     )
-    assert found[0] == pytest.approx(0.1, rel=0.01)
-    assert found == sorted(found, reverse=True)
-    assert found[-1] < 0.03
+    root = timm(10, 10, sched="rsqrt", warmup_epochs=2, warmup_lr=0.5)
+    assert root[:5] == pytest.approx([0.5, 0.75, 1, (1 + 1 / 2) ** -0.5, (1 + 2 / 2) ** -0.5])
+    with pytest.raises(UserError, match=r"lr_scheduler: rsqrt refuses its settings.*timescale"):
+        timm(10, 10, sched="rsqrt")
+    with pytest.raises(UserError, match=r"lr_scheduler: wsd refuses its settings.*decay_epochs"):
+        timm(10, 10, sched="wsd", decay_epochs=30)
+
+
+def test_cycles_get_longer_and_lower() -> None:
+    section = {"sched": "cosine", "lr_cycle_limit": 2, "lr_cycle_mul": 2, "lr_cycle_decay": 0.5, "warmup_epochs": 0}
+    target = optimizer(1.0)
+    schedule = build(target, 1.0, epochs=2, lr_scheduler=section)
+    assert schedule.epochs == 6
+    second = [0.25 * (1 + math.cos(math.pi * epoch / 4)) for epoch in range(4)]
+    assert rates(schedule, target, 6) == pytest.approx([1.0, 0.5, *second])
+
+
+def test_warm_up_in_front_lengthens_the_training() -> None:
+    section = {"sched": "cosine", "warmup_epochs": 2, "warmup_lr": 0.0, "warmup_prefix": True}
+    target = optimizer(1.0)
+    schedule = build(target, 1.0, epochs=4, lr_scheduler=section)
+    assert schedule.epochs == 6
+    after = [0.5 * (1 + math.cos(math.pi * epoch / 4)) for epoch in range(4)]
+    assert rates(schedule, target, 6) == pytest.approx([0.0, 0.5, *after])
 
 
 def test_by_updates_the_rate_moves_inside_an_epoch_and_does_not_jump() -> None:
@@ -93,6 +136,14 @@ def test_noise_is_the_same_for_the_same_seed() -> None:
     assert runs[0] == runs[1]
     assert runs[0][:2] == pytest.approx(smooth[:2])
     assert all(one != pytest.approx(other) for one, other in zip(runs[0][2:], smooth[2:], strict=True))
+
+
+def test_noise_stays_within_its_limit_and_its_epochs() -> None:
+    section = {"sched": "constant", "lr_noise": (0.25, 0.75), "lr_noise_pct": 0.1, "warmup_epochs": 0}
+    target = optimizer()
+    found = rates(build(target, epochs=40, lr_scheduler=section), target, 40)
+    assert found[:10] == found[30:] == pytest.approx([0.1] * 10)
+    assert all(0 < abs(rate - 0.1) < 0.1 * 0.1 for rate in found[10:30])
 
 
 def test_cool_down_lengthens_the_training_as_in_timm() -> None:
@@ -167,14 +218,8 @@ def test_formula_that_gives_no_rate_is_told(body: str) -> None:
     schedule = build(
         target, callbacks={"LearningRateScheduler": {"schedule": f"lambda epoch, lr: {body} if epoch else lr"}}
     )
-    with pytest.raises(UserError, match="LearningRateScheduler.schedule"):
+    with pytest.raises(UserError, match=r"LearningRateScheduler\.schedule"):
         rates(schedule, target, 3)
-
-
-def test_two_callbacks_for_the_rate_are_refused() -> None:
-    callbacks = {"LearningRateScheduler": {"schedule": "lambda epoch, lr: lr"}, "ReduceLROnPlateau": {}}
-    with pytest.raises(UserError, match="ReduceLROnPlateau and LearningRateScheduler both set the learning rate"):
-        build(optimizer(), callbacks=callbacks)
 
 
 def test_plateau_callback_with_unknown_metric_is_told() -> None:

@@ -229,7 +229,10 @@ def test_records_are_written_for_people_and_programs(tmp_path: Path) -> None:
     assert events[2]["metrics"]["val_top1"] == pytest.approx(float(table[2]["val_top1"]))
     assert {path.name for path in outcome.files} == {"summary.csv", "metrics.jsonl"}
     found = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file())
-    assert found == ["saved/best_model.pt", "saved/last_model.pt", "work/metrics.jsonl", "work/summary.csv"]
+    kept = [f"saved/checkpoint-{epoch}.pt" for epoch in (1, 2, 3, 4)]
+    rest = ["saved/last_model.pt", "saved/summary.csv", "work/metrics.jsonl", "work/summary.csv"]
+    assert found == ["saved/best_model.pt", *kept, *rest]
+    assert (tmp_path / "saved" / "summary.csv").read_bytes() == (tmp_path / "work" / "summary.csv").read_bytes()
 
 
 def test_progress_is_one_bar_per_epoch_with_loss_and_metric(tmp_path: Path) -> None:
@@ -302,10 +305,12 @@ def test_unknown_metric_is_told_before_the_training(tmp_path: Path) -> None:
     assert not (tmp_path / "saved").exists()
 
 
-def test_unreadable_images_are_left_out_and_counted(tmp_path: Path) -> None:
+def test_unreadable_images_are_left_out_and_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     outcome = fit(tmp_path, train=TinyImages(30, broken=[3, 4]), validation=TinyImages(18, broken=[0]))
     assert sorted(skip.path for skip in outcome.skipped) == ["image0.png", "image3.png", "image4.png"]
     assert outcome.best_metrics[1].value == 17
+    for name in ("image0.png", "image3.png", "image4.png"):
+        assert caplog.text.count(f"{name}: the file is empty") == 1
 
 
 def test_no_readable_image_is_an_error(tmp_path: Path) -> None:

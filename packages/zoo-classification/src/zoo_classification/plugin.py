@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from zoo_classification.models.table import LIBRARY_MODELS
-from zoo_core import DatasetSpec, InputSpec, LazyRef, ModelSpec, TaskFiles, TaskSpec, hookimpl
+from zoo_classification.data.table import OFFICIAL_DATASETS
+from zoo_classification.models.table import MODELS
+from zoo_core import DatasetSpec, LazyRef, ModelSpec, TaskFiles, TaskSpec, hookimpl
 
 zoo_api = 1
 
 TASK = "classification"
 MODEL_SECTION = "zoo_core.config.sections:ModelSection"
-BUILDERS = {
-    "timm": "zoo_classification.models.timm_models:build",
-    "torchvision": "zoo_classification.models.torchvision_models:build",
-}
+EXTRAS = {"pytorchcv": "zoo-classification[pytorchcv]"}
 
 
 @hookimpl
@@ -34,37 +32,26 @@ def zoo_tasks() -> Iterator[TaskSpec]:
 
 @hookimpl
 def zoo_models() -> Iterator[ModelSpec]:
-    """Declare the models: small residual networks, ST's names, and all of timm."""
-    for depth, thousands in ((8, 78), (20, 272), (32, 467)):
+    """Declare the models: ST's names, by the table, and all of timm."""
+    for row in MODELS:
         yield ModelSpec(
-            name=f"resnet{depth}",
+            name=row.name,
             task=TASK,
-            summary=f"ResNet-{depth} for images of 28 to 64 pixels, {thousands} k parameters for 10 classes.",
-            aliases=(f"resnet{depth}_pt", f"resnet_v1_{depth}"),
-            tags=frozenset({"small"}),
-            build=LazyRef(f"zoo_classification.models.resnet_cifar:build_resnet{depth}"),
+            summary=row.summary,
+            aliases=row.aliases,
+            tags=row.tags,
+            build=LazyRef(f"zoo_classification.models.{row.builder}:build", extra=EXTRAS.get(row.library)),
             config=LazyRef(MODEL_SECTION),
-            input=InputSpec(3, 32, 32),
-            licence="Apache-2.0",
-        )
-    for model in LIBRARY_MODELS:
-        yield ModelSpec(
-            name=model.name,
-            task=TASK,
-            summary=model.summary,
-            aliases=model.aliases,
-            tags=frozenset({model.library}),
-            build=LazyRef(BUILDERS[model.library]),
-            config=LazyRef(MODEL_SECTION),
-            licence="Apache-2.0" if model.library == "timm" else "BSD-3-Clause",
-            pretrained=("imagenet",) if model.weights else (),
+            input=row.input,
+            licence=row.licence,
+            pretrained=("imagenet",) if row.weights else (),
         )
     yield ModelSpec(
         name="timm",
         task=TASK,
         summary="Every model of timm, by timm's own name.",
         tags=frozenset({"timm"}),
-        build=LazyRef(BUILDERS["timm"]),
+        build=LazyRef("zoo_classification.models.timm_models:build"),
         config=LazyRef(MODEL_SECTION),
         licence="varies",
         pretrained=("imagenet",),
@@ -79,7 +66,7 @@ def zoo_datasets() -> Iterator[DatasetSpec]:
         name="custom",
         task=TASK,
         summary="Images in one folder per class.",
-        aliases=("custom_dataset", "tf_flowers", "flowers", "plant_leaf_diseases", "fashion_mnist"),
+        aliases=("custom_dataset", "tf_flowers", "flowers", "plant_leaf_diseases"),
         build=LazyRef("zoo_classification.data.folder:build"),
         config=LazyRef("zoo_classification.config:FolderSection"),
     )
@@ -90,6 +77,16 @@ def zoo_datasets() -> Iterator[DatasetSpec]:
         build=LazyRef("zoo_classification.data.folder:build"),
         config=LazyRef("zoo_classification.config:ImageNetSection"),
     )
+    for row in OFFICIAL_DATASETS:
+        yield DatasetSpec(
+            name=row.name,
+            task=TASK,
+            summary=row.summary,
+            aliases=row.aliases,
+            tags=frozenset({"download"}),
+            build=LazyRef(f"zoo_classification.data.{row.builder}"),
+            config=LazyRef(f"zoo_classification.config:{row.section}"),
+        )
     yield DatasetSpec(
         name="digits",
         task=TASK,

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from zoo_classification.augmentation.mixing import BatchMixing, is_mixing
+from zoo_classification.augmentation.mixing import BatchMixing
 from zoo_classification.augmentation.transform import TrainTransform
 from zoo_classification.config import DataAugmentationSection
 from zoo_classification.criterion import ClassificationLoss
@@ -39,6 +39,9 @@ def build(config: RunConfig, model: ModelInfo) -> ClassificationTask:
 class ClassificationTask:
     """Offer augmentation, loss, metrics and decoding of image classification."""
 
+    mirror_averaging = True
+    """The outputs for an image and its mirror image may be averaged."""
+
     def __init__(
         self, preprocessing: ImagePreprocessing, augmentation: DataAugmentationSection | None, model: ModelInfo
     ) -> None:
@@ -51,6 +54,23 @@ class ClassificationTask:
         """Return the classes in the order of the model's outputs."""
         return self.model.class_names
 
+    @property
+    def augmentation_splits(self) -> int:
+        """Return the number of copies of each image in a batch, 0 for the image alone."""
+        return 0 if self.augmentation is None else self.augmentation.aug_splits
+
+    @property
+    def augmentation_repeats(self) -> int:
+        """Return how often an image comes in a row."""
+        return 1 if self.augmentation is None else max(1, self.augmentation.aug_repeats)
+
+    @property
+    def training_sizes(self) -> tuple[tuple[int, int], ...]:
+        """Return the sizes (height, width) in pixels that training images may have beside the input's own."""
+        section = self.augmentation
+        periodic = None if section is None or section.no_aug else section.random_periodic_resizing
+        return () if periodic is None else periodic.image_sizes
+
     def train_transform(self) -> Callable[[Sample], tuple[torch.Tensor, Any]]:
         """Return augmentation plus preprocessing; without a `data_augmentation` section preprocessing alone."""
         return TrainTransform(self.preprocessing, self.augmentation)
@@ -61,7 +81,7 @@ class ClassificationTask:
 
     def batch_transform(self) -> Callable[[torch.Tensor, Any], tuple[torch.Tensor, Any]] | None:
         """Return mixup and cutmix, or nothing when both are off."""
-        if self.augmentation is None or not is_mixing(self.augmentation):
+        if self.augmentation is None or not self.augmentation.mixes:
             return None
         return BatchMixing(self.augmentation, len(self.class_names))
 
@@ -69,14 +89,27 @@ class ClassificationTask:
         """Return nothing: images are shuffled."""
 
     def criterion(self) -> ClassificationLoss:
-        """Return cross-entropy, smoothed or binary as `data_augmentation` says."""
+        """Return cross-entropy: smoothed, binary, or with the disagreement of copies, as `data_augmentation` says."""
         if self.augmentation is None:
             return ClassificationLoss()
         return ClassificationLoss(
             self.augmentation.smoothing,
             binary=self.augmentation.bce_loss,
             threshold=self.augmentation.bce_target_thresh,
+            splits=self.augmentation.aug_splits if self.augmentation.jsd_loss else 0,
         )
+
+    def train_metrics(self, outputs: torch.Tensor, targets: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return the share of right answers in a training batch in percent; nothing for mixed targets.
+
+        Args:
+            outputs: Logits of shape (N, K); with augmentation splits those of the first split count.
+            targets: Class indices of shape (M,), or shares of each class of shape (N, K).
+        """
+        if targets.is_floating_point():
+            return {}
+        answers = outputs[: len(targets)].argmax(1)
+        return {MONITOR: 100 * (answers == targets[: len(answers)]).float().mean()}
 
     def monitor(self) -> MetricValue:
         """Return top-1 accuracy."""

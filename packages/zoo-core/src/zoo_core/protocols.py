@@ -145,6 +145,8 @@ class ModelContext:
     """Folder for weights that are fetched; the library's own default when absent."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """What other sections say about the network itself, such as `drop_path`; from `Task.model_options`."""
+    progress: Progress | None = None
+    """Where a download of weights is shown; nowhere when absent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -305,6 +307,8 @@ class TrainJob:
     resume_from: Path | None
     """Checkpoint of an interrupted training, holding the complete state."""
     progress: Progress
+    log_dir: Path | None = None
+    """Folder for the files of trackers, such as TensorBoard events; below `work_dir` when absent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -314,6 +318,7 @@ class TrainOutcome:
     epochs: int
     best_epoch: int
     best_metrics: tuple[MetricValue, ...]
+    """Validation metrics of the best weights, the deciding one first."""
     stopped_early: bool
     files: tuple[Path, ...]
     skipped: tuple[SkippedFile, ...] = ()

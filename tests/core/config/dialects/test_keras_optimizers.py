@@ -17,16 +17,16 @@ def read(optimizer, **training):
 @pytest.mark.parametrize(
     ("written", "optimizer", "rate"),
     [
-        ("Adam", {"opt": "adam", "weight_decay": 0.0}, 0.001),
-        ({"Adam": None}, {"opt": "adam", "weight_decay": 0.0}, 0.001),
-        ({"Adam": {"learning_rate": "1/100"}}, {"opt": "adam", "weight_decay": 0.0}, "1/100"),
+        ("Adam", {"opt": "adam", "opt_eps": 1e-7, "weight_decay": 0.0}, 0.001),
+        ({"Adam": None}, {"opt": "adam", "opt_eps": 1e-7, "weight_decay": 0.0}, 0.001),
+        ({"Adam": {"learning_rate": "1/100"}}, {"opt": "adam", "opt_eps": 1e-7, "weight_decay": 0.0}, "1/100"),
         (
-            {"Adam": {"beta_1": 0.8, "epsilon": 1e-7, "amsgrad": True}},
+            {"Adam": {"beta_1": 0.8, "epsilon": 1e-6, "amsgrad": True}},
             {
                 "opt": "adam",
                 "weight_decay": 0.0,
                 "opt_betas": [0.8, 0.999],
-                "opt_eps": 1e-7,
+                "opt_eps": 1e-6,
                 "options": {"amsgrad": True},
             },
             0.001,
@@ -39,12 +39,12 @@ def read(optimizer, **training):
         ),
         (
             {"AdamW": {"clipnorm": 1.0}},
-            {"opt": "adamw", "weight_decay": 0.004, "clip_grad": 1.0, "clip_mode": "norm"},
+            {"opt": "adamw", "opt_eps": 1e-7, "weight_decay": 0.004, "clip_grad": 1.0, "clip_mode": "norm"},
             0.001,
         ),
         (
             {"RMSprop": {"rho": 0.8}},
-            {"opt": "rmsprop", "momentum": 0.0, "options": {"alpha": 0.8}, "weight_decay": 0.0},
+            {"opt": "rmsprop", "momentum": 0.0, "options": {"alpha": 0.8}, "opt_eps": 1e-7, "weight_decay": 0.0},
             0.001,
         ),
     ],
@@ -121,7 +121,7 @@ def keras_steps(rule, gradients):
         ("SGD", "SGD"),
         ("momentum", {"SGD": {"momentum": 0.9}}),
         ("nesterov", {"SGD": {"momentum": 0.9, "nesterov": True}}),
-        ("Adam", {"Adam": {"epsilon": 1e-7}}),
+        ("Adam", "Adam"),
     ],
 )
 def test_timm_takes_the_steps_that_keras_documents(rule, written):

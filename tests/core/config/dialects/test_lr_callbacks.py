@@ -88,6 +88,67 @@ def test_steps_between_boundaries():
     assert found == [0.3, 0.3, 0.2, 0.2, 0.1, 0.1]
 
 
+DOCUMENTED = {
+    "LRLinearDecay": (
+        {"initial_lr": 0.001, "hold_steps": 20, "decay_steps": 150, "end_lr": 1e-7},
+        {0: 0.001, 19: 0.001, 20: 0.000993334, 94: 0.00050005, 169: 1e-7, 199: 1e-7},
+    ),
+    "LRExponentialDecay": (
+        {"initial_lr": 0.001, "hold_steps": 20, "decay_rate": 0.02, "min_lr": 1e-7},
+        {0: 0.001, 19: 0.001, 20: 0.000980198673, 69: 0.000367879441, 1000: 1e-7},
+    ),
+    "LRStepDecay": (
+        {"initial_lr": 0.001, "step_size": 30, "decay_rate": 0.4, "min_lr": 1e-7},
+        {0: 0.001, 28: 0.001, 29: 0.0004, 58: 0.0004, 59: 0.00016, 119: 2.56e-5, 899: 1e-7},
+    ),
+    "LRCosineDecay": (
+        {"initial_lr": 0.001, "hold_steps": 20, "decay_steps": 180, "end_lr": 1e-7},
+        {0: 0.001, 19: 0.001, 49: 0.000933019399, 109: 0.00050005, 199: 1e-7, 250: 1e-7},
+    ),
+    "LRWarmupCosineDecay": (
+        {
+            "initial_lr": 1e-6,
+            "warmup_steps": 30,
+            "max_lr": 0.001,
+            "hold_steps": 50,
+            "decay_steps": 320,
+            "end_lr": 1e-6,
+        },
+        {0: 1e-6, 10: 0.000334, 28: 0.0009334, 29: 0.001, 80: 0.001, 240: 0.0005005, 400: 1e-6, 450: 1e-6},
+    ),
+    "LRCosineDecayRestarts": (
+        {"initial_lr": 0.001, "first_decay_steps": 50, "end_lr": 1e-6, "t_mul": 2, "m_mul": 0.8},
+        {0: 0.001, 25: 0.0005005, 50: 0.0008002, 100: 0.0004006, 150: 0.00064036},
+    ),
+    "LRPolynomialDecay": (
+        {"initial_lr": 0.001, "hold_steps": 30, "decay_steps": 270, "end_lr": 1e-7},
+        {0: 0.001, 29: 0.001, 164: 0.00070713607, 269: 0.0003334, 299: 1e-7, 350: 1e-7},
+    ),
+    "LRPolynomialDecayRestarts": (
+        {"initial_lr": 0.001, "hold_steps": 30, "decay_steps": 120, "end_lr": 1e-7, "power": 0.5},
+        {0: 0.001, 29: 0.001, 89: 0.00070713607, 149: 1e-7, 209: 0.00050005, 269: 1e-7},
+    ),
+    "LRPiecewiseConstantDecay": (
+        {"boundaries": [30, 70, 150], "values": [0.01, 0.005, 0.001, 0.0001]},
+        {0: 0.01, 29: 0.01, 30: 0.005, 69: 0.005, 70: 0.001, 149: 0.001, 150: 0.0001},
+    ),
+}
+"""The examples of ST's page on schedulers: arguments, and rates by epoch (from 0) computed by hand."""
+
+
+@pytest.mark.parametrize("name", DOCUMENTED)
+def test_documented_examples(name):
+    arguments, expected = DOCUMENTED[name]
+    compute = schedule(name, **arguments)
+    assert {epoch: compute(epoch, 0.5) for epoch in expected} == pytest.approx(expected, rel=1e-6)
+
+
+def test_every_callback_has_a_documented_example():
+    from zoo_core.config.dialects.lr_formulas import FORMULAS
+
+    assert set(DOCUMENTED) == set(FORMULAS)
+
+
 @pytest.mark.parametrize(
     ("name", "arguments", "key", "words"),
     [

@@ -79,3 +79,9 @@ def test_deploy_is_deployment():
     data, moves = rewrite({"operation_mode": "deploy"})
     assert data["operation_mode"] == "deployment"
     assert moves.notes == ["operation_mode deploy is read as deployment"]
+
+
+def test_download_of_detection_pages_is_the_one_of_classification_pages():
+    data, moves = rewrite({"dataset": {"download_data": True}})
+    assert data == {"dataset": {"data_download": True}}
+    assert moves.written("dataset.data_download") == "dataset.download_data"

@@ -40,9 +40,3 @@ class BatchMixing:
             rest = mixup_target(targets[even:], self.num_classes, 1.0, self.smoothing)
             parts.append((images[even:], rest))
         return torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts])
-
-
-def is_mixing(section: DataAugmentationSection) -> bool:
-    """Tell whether batches are mixed at all."""
-    on = section.mixup > 0 or section.cutmix > 0 or section.cutmix_minmax is not None
-    return on and section.mixup_prob > 0

@@ -1,4 +1,4 @@
-"""Own the `data_augmentation` section: timm's keys and ST's ordered list of functions."""
+"""Own the `data_augmentation` section: timm's keys beside ST's ordered list of functions."""
 
 from __future__ import annotations
 
@@ -7,43 +7,23 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from zoo_classification.config.functions import (
-    NotAvailable,
-    RandomBrightness,
-    RandomContrast,
-    RandomFlip,
-    RandomFunction,
-    RandomGaussianNoise,
-    RandomRotation,
-    RandomShear,
-    RandomTranslation,
-    RandomZoom,
-)
-from zoo_core.config.section import Section
+from zoo_core.config.augmentation import FUNCTION_NAMES, OrderedFunctionsSection
+from zoo_core.config.dialects.moves import is_nothing
 from zoo_core.config.sections import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, Probability, Share
-from zoo_core.config.values import NOTHING
 
 Rate = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 POLICIES = ("rand", "augmix", "original", "originalr", "v0", "v0r", "3a")
 """First words of the policies that timm's automatic augmentation knows."""
 
-AVAILABLE = (
-    "random_flip",
-    "random_translation",
-    "random_rotation",
-    "random_shear",
-    "random_zoom",
-    "random_contrast",
-    "random_brightness",
-    "random_gaussian_noise",
-)
+LISTED = (*FUNCTION_NAMES, "random_periodic_resizing")
+"""Keys of ST's list; one of them switches timm's defaults off."""
 
 TIMM_DEFAULTS: Mapping[str, Any] = {"crop_range": (0.08, 1.0), "hflip": 0.5, "color_jitter": 0.4, "smoothing": 0.1}
 """Defaults that ST documents for timm's keys; they hold unless one of ST's functions is listed."""
 
 
-class DataAugmentationSection(Section):
+class DataAugmentationSection(OrderedFunctionsSection):
     """Change training images at random, in one of two styles that may be mixed.
 
     timm's keys have the defaults that ST documents. Once one of ST's functions (`random_...`) is listed,
@@ -66,11 +46,11 @@ class DataAugmentationSection(Section):
     aa: str | None = None
     """Automatic augmentation in timm's notation, such as `rand-m9-mstd0.5`; replaces `color_jitter`."""
     aug_repeats: NonNegativeInt = 0
-    """Copies of each image in an epoch; only 0 is available yet."""
+    """Copies of each image that follow each other, augmented differently; an epoch keeps its length."""
     aug_splits: NonNegativeInt = 0
-    """Differently augmented copies in a batch; only 0 is available yet."""
+    """Copies of each image in a batch, which grows by them: one only cropped and flipped, the others augmented."""
     jsd_loss: bool = False
-    """Loss on the agreement of such copies; not available yet."""
+    """Add the disagreement of the copies of `aug_splits` to the loss, as AugMix does."""
     bce_loss: bool = False
     """Train with binary cross-entropy, one decision per class."""
     bce_target_thresh: Probability | None = None
@@ -82,7 +62,7 @@ class DataAugmentationSection(Section):
     recount: PositiveInt = 1
     """Largest number of rectangles in an image."""
     resplit: bool = False
-    """Leave the first copy unerased; not available yet."""
+    """Never erase the first copy of `aug_splits`."""
     mixup: NonNegativeFloat = 0.0
     """Alpha of mixup; 0 is off."""
     cutmix: NonNegativeFloat = 0.0
@@ -97,8 +77,8 @@ class DataAugmentationSection(Section):
     """Draw the mixing per batch, per pair or per element."""
     smoothing: Rate = 0.0
     """Label smoothing; 0.1 in timm's style."""
-    train_interpolation: Literal["random", "nearest", "bilinear", "bicubic", "box", "hamming", "lanczos"] = "random"
-    """Resizing of the random crop; `random` draws bilinear or bicubic."""
+    train_interpolation: Literal["random", "nearest", "bilinear", "bicubic", "box", "hamming", "lanczos"] | None = None
+    """Resizing in training, where `random` draws bilinear or bicubic; as `preprocessing` says when absent."""
     drop: Rate | None = None
     """Dropout before the classifier; the model's own when absent."""
     drop_connect: Rate | None = None
@@ -108,50 +88,19 @@ class DataAugmentationSection(Section):
     drop_block: Rate | None = None
     """Share of contiguous areas of feature maps that are left out."""
 
-    random_flip: RandomFlip | None = None
-    random_translation: RandomTranslation | None = None
-    random_rotation: RandomRotation | None = None
-    random_shear: RandomShear | None = None
-    random_zoom: RandomZoom | None = None
-    random_contrast: RandomContrast | None = None
-    random_brightness: RandomBrightness | None = None
-    random_gaussian_noise: RandomGaussianNoise | None = None
-    random_shear_x: NotAvailable = None
-    random_shear_y: NotAvailable = None
-    random_bounded_crop: NotAvailable = None
-    random_crop: NotAvailable = None
-    random_gamma: NotAvailable = None
-    random_hue: NotAvailable = None
-    random_saturation: NotAvailable = None
-    random_value: NotAvailable = None
-    random_hsv: NotAvailable = None
-    random_rgb_to_hsv: NotAvailable = None
-    random_rgb_to_grayscale: NotAvailable = None
-    random_sharpness: NotAvailable = None
-    random_posterize: NotAvailable = None
-    random_invert: NotAvailable = None
-    random_solarize: NotAvailable = None
-    random_autocontrast: NotAvailable = None
-    random_blur: NotAvailable = None
-    random_jpeg_quality: NotAvailable = None
-    random_rectangle_erasing: NotAvailable = None
-    random_periodic_resizing: NotAvailable = None
-    order: tuple[str, ...] = ()
-    """Functions in the order in which they act; taken from the file."""
-
     @model_validator(mode="before")
     @classmethod
     def _choose_style(cls, data: Any) -> Any:
         if not isinstance(data, Mapping) or "order" in data:
             return data
-        listed = tuple(key for key in data if key in AVAILABLE and data[key] is not None)
-        return {**({} if listed else TIMM_DEFAULTS), **data, "order": listed}
+        if any(not is_nothing(data.get(name)) for name in LISTED):
+            return data
+        return {**TIMM_DEFAULTS, **data}
 
     @field_validator("color_jitter", mode="before")
     @classmethod
     def _nothing_is_no_jitter(cls, value: Any) -> Any:
-        empty = value is None or (isinstance(value, str) and value.strip().casefold() in NOTHING)
-        return 0.0 if empty else value
+        return 0.0 if is_nothing(value) else value
 
     @field_validator("mixup_mode", mode="before")
     @classmethod
@@ -182,31 +131,49 @@ class DataAugmentationSection(Section):
             raise ValueError(msg)
         return value
 
-    @field_validator("aug_repeats", "aug_splits", "jsd_loss", "resplit")
+    @field_validator("aug_splits")
     @classmethod
-    def _refuse_repeats(cls, value: float) -> float:
-        if value:
-            msg = (
-                "several augmented copies of one image in a batch are not available yet; remove the key or set it to 0"
-            )
+    def _check_splits(cls, value: int) -> int:
+        if value == 1:
+            msg = "one copy is the image alone; set it to 2 or more, or to 0"
             raise ValueError(msg)
         return value
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
-        if self.bce_target_thresh is not None and not self.bce_loss:
-            msg = "bce_target_thresh has no effect without bce_loss: True"
-            raise ValueError(msg)
-        if self.drop_connect is not None and self.drop_path is not None:
-            msg = "drop_connect is the older name of drop_path; give one of them"
-            raise ValueError(msg)
-        listed = {name for name in AVAILABLE if getattr(self, name) is not None}
-        if set(self.order) != listed or len(self.order) != len(listed):
-            msg = f"order must name each listed function once: {', '.join(sorted(listed)) or 'none is listed'}"
-            raise ValueError(msg)
+        faults = (*_faults_of_losses(self), *_faults_of_splits(self))
+        if faults:
+            raise ValueError("; ".join(faults))
         return self
 
     @property
-    def functions(self) -> tuple[tuple[str, RandomFunction], ...]:
-        """Return ST's functions with their parameters in the order in which they act."""
-        return tuple((name, getattr(self, name)) for name in self.order)
+    def mixes(self) -> bool:
+        """Tell whether the images of a batch are mixed with each other."""
+        on = self.mixup > 0 or self.cutmix > 0 or self.cutmix_minmax is not None
+        return on and self.mixup_prob > 0
+
+
+def _faults_of_losses(section: DataAugmentationSection) -> list[str]:
+    faults = []
+    if section.bce_target_thresh is not None and not section.bce_loss:
+        faults.append("bce_target_thresh has no effect without bce_loss: True")
+    if section.drop_connect is not None and section.drop_path is not None:
+        faults.append("drop_connect is the older name of drop_path; give one of them")
+    if section.jsd_loss and section.bce_loss:
+        faults.append("jsd_loss and bce_loss are two losses; give one of them")
+    if section.jsd_loss and not section.aug_splits:
+        faults.append("jsd_loss compares the copies of aug_splits; set that to 2 or more, 3 is usual")
+    return faults
+
+
+def _faults_of_splits(section: DataAugmentationSection) -> list[str]:
+    if not section.aug_splits:
+        return ["resplit has no effect without aug_splits"] if section.resplit else []
+    faults = []
+    if section.no_aug:
+        faults.append("no_aug makes all copies of aug_splits alike; remove one of them")
+    if section.mixes:
+        faults.append("mixup and cutmix cannot mix the copies of aug_splits; switch one of them off")
+    if section.resplit and not section.reprob:
+        faults.append("resplit has no effect without reprob")
+    return faults

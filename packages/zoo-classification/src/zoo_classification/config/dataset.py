@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Self
+from pathlib import Path
+from typing import Annotated, Literal, Self
 
-from pydantic import model_validator
+from pydantic import ValidationInfo, field_validator, model_validator
 
-from zoo_core.config.sections import DatasetSection, ExistingDir
-from zoo_core.protocols import PREDICTION
+from zoo_core.config.limits import ExistingDir, only
+from zoo_core.config.paths import PLACEHOLDER
+from zoo_core.config.sections import DatasetSection
+from zoo_core.protocols import PREDICTION, QUANTIZATION
 
 
 class FolderSection(DatasetSection):
     """Locate images that lie in one folder per class."""
 
+    data_download: Annotated[
+        bool, only(False, "these images have no public address; fetch them by other means, and name their folder")
+    ] = False
+    """Only False: these images have no public address."""
     data_dir: ExistingDir | None = None
     """Folder that holds `train_split` and `val_split`; `training_path` and its like come first."""
     train_split: str = "train"
@@ -34,6 +41,48 @@ class ImageNetSection(FolderSection):
 
     Class names given in the file stand for the synset folders in sorted order.
     """
+
+
+class OfficialSection(FolderSection):
+    """Locate a data set in the files that its authors distribute; images in class folders are read too."""
+
+    data_download: bool = False
+    """Fetch the data set when it is not there; its hash is checked."""
+    data_dir: Path | None = None
+    """Folder that holds the data set's own files; the cache folder when they are fetched and none is named."""
+
+    @field_validator("data_dir")
+    @classmethod
+    def _check_folder(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        if value is None or value.is_dir():
+            return value
+        if PLACEHOLDER.search(str(value)):
+            msg = f"there is no directory {value}; put your own path in place of what stands between < and >"
+            raise ValueError(msg)
+        if value.exists():
+            msg = f"{value} is a file, not a directory"
+            raise ValueError(msg)
+        if not info.data.get("data_download"):
+            msg = f"there is no directory {value}; data_download: True fetches the data set into a new one"
+            raise ValueError(msg)
+        return value
+
+    def missing_for(self, splits: Iterable[str]) -> list[str]:
+        """Return what is missing for some splits; the test images serve prediction."""
+        if self.data_dir is not None or self.data_download:
+            return []
+        wanted = frozenset(splits)
+        if not any((self.training_path, self.validation_path, self.test_path)) and wanted - {QUANTIZATION, PREDICTION}:
+            return ["data_dir or training_path is needed; data_download: True fetches the data set"]
+        given = self.training_path is not None or self.test_path is not None
+        return super().missing_for(wanted - ({PREDICTION} if given else set()))
+
+
+class Cifar100Section(OfficialSection):
+    """Locate CIFAR-100 and choose which of its two labels is meant."""
+
+    label_mode: Literal["fine", "coarse"] | None = None
+    """100 fine or 20 coarse classes; when absent, coarse for 20 classes and fine otherwise."""
 
 
 class DigitsSection(DatasetSection):

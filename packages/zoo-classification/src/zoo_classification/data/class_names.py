@@ -4,10 +4,54 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from zoo_classification.data.class_folders import ClassFolders, shorten
 from zoo_core.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class Arrangement:
+    """Hold the classes of a data set that fixes them by number, in the order of the run."""
+
+    names: tuple[str, ...]
+    """Class of each index, as the user calls it."""
+    places: tuple[int, ...]
+    """Index of the class of each label."""
+    own_names: tuple[str, ...]
+    """Class of each index, as the data set calls it."""
+
+    def spelling_of(self, found: Sequence[str]) -> tuple[str, ...]:
+        """Return the names in the order of the indices, in the spelling that some folders have."""
+        return self.names if set(found) <= set(self.names) else self.own_names
+
+
+def arrange(given: Sequence[str], own: Sequence[str], title: str) -> Arrangement:
+    """Put the classes that a data set fixes in the order of the user.
+
+    Its own names in another order are that order. Other names stand for its classes one by one; a name of its own
+    among them must then stand in its own place.
+
+    Raises:
+        DataError: When the names are neither.
+    """
+    if set(given) == set(own):
+        return Arrangement(tuple(given), tuple(given.index(name) for name in own), tuple(given))
+    names = tuple(given) or tuple(own)
+    if len(names) != len(own):
+        raise DataError(
+            f"{title} has {len(own)} classes, dataset.class_names or its file states {len(names)}.",
+            hint=f"Remove the key, or name {shorten(own)}.",
+        )
+    moved = [name for name, place in zip(names, own, strict=True) if name in own and name != place]
+    if moved:
+        unknown = [name for name in names if name not in own]
+        raise DataError(
+            f"{title} has no class {shorten(unknown)}; its classes are {shorten(own)}.",
+            hint="Names of your own are possible when they stand for the classes in this order.",
+        )
+    return Arrangement(names, tuple(range(len(own))), tuple(own))
 
 
 def given_names(section: Any) -> tuple[str, ...]:

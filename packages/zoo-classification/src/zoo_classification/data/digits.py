@@ -13,6 +13,8 @@ import numpy.typing as npt
 from PIL import Image
 from sklearn.datasets import load_digits
 
+from zoo_classification.data.class_lists import DIGITS
+from zoo_classification.data.class_names import arrange, given_names
 from zoo_classification.data.prediction import prediction_images
 from zoo_core.data.splits import Subset, split_indices, take_share
 from zoo_core.errors import DataError
@@ -24,7 +26,7 @@ TEST_SHARE = 0.2
 TEST_SEED = 0
 """The test scans never depend on the user's seed, so that accuracies can be compared."""
 VALIDATION_SHARE = 0.2
-CLASSES = tuple(str(digit) for digit in range(10))
+CLASSES = DIGITS
 
 
 class DigitScans:
@@ -32,11 +34,11 @@ class DigitScans:
 
     in_memory = True
 
-    def __init__(self) -> None:
+    def __init__(self, places: Sequence[int] = range(len(CLASSES))) -> None:
         found = load_digits()
         ink: npt.NDArray[np.float64] = found.images
         self._pixels = np.rint(ink * (255 / BRIGHTEST)).astype(np.uint8)
-        self.targets: Sequence[int] = [int(label) for label in found.target]
+        self.targets: Sequence[int] = [places[int(label)] for label in found.target]
 
     def __len__(self) -> int:
         """Return the number of scans."""
@@ -57,11 +59,12 @@ def build(section: Any, request: DataRequest) -> SplitDatasets:
     Raises:
         DataError: When class names are given and are not ten.
     """
-    names = section.class_names or CLASSES
+    names = given_names(section) or CLASSES
     if len(names) != len(CLASSES) or section.num_classes not in (None, len(CLASSES)):
         count = section.num_classes if len(names) == len(CLASSES) else len(names)
         raise DataError(f"The digits are {len(CLASSES)} classes, dataset states {count}.", hint="Remove the key.")
-    scans = DigitScans()
+    classes = arrange(names, CLASSES, "digits")
+    scans = DigitScans(classes.places)
     others, tested = split_indices(len(scans), TEST_SHARE, TEST_SEED, labels=scans.targets)
     share = section.validation_split or VALIDATION_SHARE
     labels = [scans.targets[index] for index in others]
@@ -72,7 +75,7 @@ def build(section: Any, request: DataRequest) -> SplitDatasets:
     if PREDICTION in request.splits:
         predicted = test if section.prediction_path is None else prediction_images(section.prediction_path)
     return SplitDatasets(
-        class_names=tuple(names),
+        class_names=classes.names,
         train=train,
         validation=Subset(scans, [others[index] for index in held]),
         test=test,

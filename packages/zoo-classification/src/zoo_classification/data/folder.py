@@ -9,8 +9,7 @@ from zoo_classification.config import ImageNetSection
 from zoo_classification.data.class_folders import ClassFolders, read_class_folders, shorten
 from zoo_classification.data.class_names import count_problems, folder_order, given_names
 from zoo_classification.data.image_files import ImageFiles, check_images
-from zoo_classification.data.prediction import prediction_images
-from zoo_core.data.images import list_images
+from zoo_classification.data.prediction import calibration_images, prediction_images
 from zoo_core.data.splits import split_indices, take_share
 from zoo_core.errors import DataError
 from zoo_core.protocols import (
@@ -144,16 +143,8 @@ class _Builder:
         if QUANTIZATION not in self.request.splits:
             return None
         images, source = train, "the training set"
-        path = self.section.quantization_path
-        if path is not None:
-            found = list_images(path)
-            if not found:
-                raise DataError(f"dataset.quantization_path: {path} holds no images.")
-            labels = {name: index for index, name in enumerate(sorted({file.parent.name for file in found}))}
-            images, source = (
-                ImageFiles(found, [labels[file.parent.name] for file in found]),
-                "dataset.quantization_path",
-            )
+        if self.section.quantization_path is not None:
+            images, source = calibration_images(self.section.quantization_path), "dataset.quantization_path"
         if images is None:
             return None
         share = self.section.quantization_split

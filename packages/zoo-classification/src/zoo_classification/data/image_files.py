@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
+from zoo_classification.data.class_folders import shorten
 from zoo_core.data.images import read_image
 from zoo_core.errors import DataError, UnreadableImageError
 from zoo_core.protocols import Progress, Sample
@@ -62,3 +63,38 @@ def check_images(paths: Iterable[Path], progress: Progress | None) -> None:
             f"{len(bad)} of {len(unique)} image files cannot be read:{listed}{more}",
             hint="Repair or remove them, or set dataset.check_image_files: False to go on without them.",
         )
+
+
+def refuse_absent_images(root: Path, names: Sequence[str], archive: str) -> None:
+    """Refuse a list of images of which some are not there, looking once into each folder.
+
+    Args:
+        root: Folder that the names start from.
+        names: Paths below it, such as `apple_pie/1005649.jpg`.
+        archive: File that holds them all, for the message.
+
+    Raises:
+        DataError: Naming the first of them.
+    """
+    there: dict[str, set[str]] = {}
+    absent = []
+    for name in names:
+        folder, _, file = name.rpartition("/")
+        if folder not in there:
+            there[folder] = _names_in(root / folder)
+        if file not in there[folder]:
+            absent.append(name)
+    if absent:
+        raise DataError(
+            f"{root} lacks {len(absent)} of {len(names)} images of the split: {shorten(absent)}.",
+            hint=f"Unpack the whole archive {archive}.",
+        )
+
+
+def _names_in(folder: Path) -> set[str]:
+    try:
+        return {entry.name for entry in folder.iterdir()}
+    except FileNotFoundError:
+        return set()
+    except OSError as error:
+        raise DataError(f"{folder} cannot be read: {error.strerror}.") from error

@@ -1,4 +1,4 @@
-"""Own the images that are only predicted: a folder, flat or nested, or one file."""
+"""Own the images that stand outside the splits: those that are predicted, and those that calibrate."""
 
 from __future__ import annotations
 
@@ -19,3 +19,16 @@ def prediction_images(path: Path) -> ImageFiles:
     if not paths:
         raise DataError(f"dataset.prediction_path: {path} holds no images.")
     return ImageFiles(paths)
+
+
+def calibration_images(path: Path) -> ImageFiles:
+    """Return the images below a folder, flat or nested, labelled by the folder they lie in.
+
+    Raises:
+        DataError: When there is none.
+    """
+    paths = list_images(path)
+    if not paths:
+        raise DataError(f"dataset.quantization_path: {path} holds no images.")
+    labels = {name: index for index, name in enumerate(sorted({file.parent.name for file in paths}))}
+    return ImageFiles(paths, [labels[file.parent.name] for file in paths])

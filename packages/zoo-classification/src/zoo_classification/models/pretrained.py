@@ -36,21 +36,17 @@ def refuse_pretrained(section: Any, name: str) -> None:
         raise MissingError(f"model.pretrained: no weights are published for {name}.", hint=ALTERNATIVES)
 
 
-def check_dataset(section: Any, name: str) -> None:
-    """Refuse weights of another data set than ImageNet.
-
-    Raises:
-        MissingError: When `model.pretrained_dataset` is another one.
-    """
-    asked = section.pretrained_dataset
-    if asked is not None and asked.casefold() not in (IMAGENET, "imagenet1k", "imagenet-1k", "in1k"):
-        msg = f'model.pretrained_dataset: weights of {name} trained on "{asked}" are not available, only on {IMAGENET}.'
-        raise MissingError(msg, hint=ALTERNATIVES)
+def dataset_name(section: Any) -> str:
+    """Return the data set that `model.pretrained_dataset` asks for in one spelling; `imagenet` when it says nothing."""
+    asked = (section.pretrained_dataset or IMAGENET).casefold().replace("-", "").replace("_", "")
+    if asked in ("imagenet", "imagenet1k", "in1k", "ilsvrc2012"):
+        return IMAGENET
+    return asked.replace("in", "imagenet", 1) if asked in ("in12k", "in21k", "in22k") else asked
 
 
 @contextmanager
-def fetching(name: str, address: str) -> Iterator[None]:
-    """Turn any failure to fetch weights into one message that says what was tried.
+def fetching(name: str, address: str, by_hand: str = "") -> Iterator[None]:
+    """Turn any failure to fetch weights into one message that says what was tried, and what to do `by_hand`.
 
     Raises:
         MissingError: When the weights could not be fetched.
@@ -62,7 +58,7 @@ def fetching(name: str, address: str) -> Iterator[None]:
             cause = str(error).strip().splitlines()
             reason = cause[0] if cause else type(error).__name__
             msg = f"model.pretrained: the weights of {name} could not be fetched from {address} ({reason})."
-            raise MissingError(msg, hint=ALTERNATIVES) from error
+            raise MissingError(msg, hint=f"{by_hand}\n{ALTERNATIVES}" if by_hand else ALTERNATIVES) from error
 
 
 def require_host(address: str) -> None:

@@ -12,8 +12,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from zoo_classification.models.options import refuse_options
+from zoo_classification.models.options import dropout_rate
 from zoo_classification.models.pretrained import refuse_pretrained
+from zoo_classification.models.table import find
 from zoo_core.protocols import ModelContext
 
 WIDTHS = (16, 32, 64)
@@ -43,7 +44,7 @@ class ResidualBlock(nn.Module):
 class CifarResNet(nn.Module):
     """Classify small images by three stages of residual blocks with 16, 32 and 64 channels."""
 
-    def __init__(self, depth: int, in_channels: int, num_classes: int) -> None:
+    def __init__(self, depth: int, in_channels: int, num_classes: int, dropout: float = 0.0) -> None:
         """Build a network of `depth` weighted layers; depth is 6 n + 2.
 
         Raises:
@@ -66,41 +67,28 @@ class CifarResNet(nn.Module):
                 width = outputs
         self.blocks = nn.Sequential(*layers)
         self.pool = nn.AdaptiveAvgPool2d(1)
+        self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(width, num_classes)
         self.apply(_initialise)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return logits of shape (N, K) for images of shape (N, C, H, W)."""
         features = self.pool(self.blocks(self.stem(x))).flatten(1)
-        logits: torch.Tensor = self.classifier(features)
+        logits: torch.Tensor = self.classifier(self.dropout(features))
         return logits
 
 
-def build_resnet8(section: Any, context: ModelContext) -> CifarResNet:
-    """Build ResNet-8."""
-    return _build("resnet8", 8, section, context)
-
-
-def build_resnet20(section: Any, context: ModelContext) -> CifarResNet:
-    """Build ResNet-20."""
-    return _build("resnet20", 20, section, context)
-
-
-def build_resnet32(section: Any, context: ModelContext) -> CifarResNet:
-    """Build ResNet-32."""
-    return _build("resnet32", 32, section, context)
-
-
-def _build(name: str, depth: int, section: Any, context: ModelContext) -> CifarResNet:
-    """Build one of the networks.
+def build(section: Any, context: ModelContext) -> CifarResNet:
+    """Build the network that `model.model_name` states.
 
     Raises:
         MissingError: When pretrained weights are asked for; nobody publishes any.
-        UserError: When an option is set that the networks lack.
+        UserError: When an option is set that the network lacks.
     """
-    refuse_pretrained(section, name)
-    refuse_options(context.options, name)
-    return CifarResNet(depth, context.input.channels, context.num_classes)
+    row = find(section.model_name)
+    refuse_pretrained(section, row.name)
+    dropout = dropout_rate(context.options, row.name)
+    return CifarResNet(int(row.source), context.input.channels, context.num_classes, dropout)
 
 
 def _initialise(module: nn.Module) -> None:

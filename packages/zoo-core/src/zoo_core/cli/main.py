@@ -18,7 +18,7 @@ from zoo_core.errors import EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_OK, UserError,
 from zoo_core.lazy import LazyRef
 
 COMMANDS: dict[str, LazyCommand] = {
-    name: LazyCommand(LazyRef(f"zoo_core.cli.{name}:app"), summary)
+    name: LazyCommand(LazyRef(f"zoo_core.cli.{name.replace('-', '_')}:app"), summary)
     for name, summary in {
         "run": "Carry a configuration file through its chain of services.",
         "list": "List what is installed: models, datasets, targets and more.",
@@ -26,6 +26,8 @@ COMMANDS: dict[str, LazyCommand] = {
         "plugins": "List the plugins, whether they work and what they provide.",
         "doctor": "Examine this installation and every plugin of it.",
         "config": "Check or show a configuration file, or print its schema.",
+        "data": "Examine the images of a configuration file.",
+        "plot-lr": "Draw the learning rate of a configuration file over the epochs.",
         "init": "Write a commented configuration file to start from.",
         "runs": "List, show or compare the runs that were carried out.",
     }.items()

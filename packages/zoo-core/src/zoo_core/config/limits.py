@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
 Share = Annotated[float, Field(gt=0.0, le=1.0)]
@@ -18,3 +18,14 @@ ExistingPath = Annotated[Path, "existing path"]
 """A path that must exist; the check reports the absolute path it tried."""
 ExistingDir = Annotated[Path, "existing directory"]
 ExistingFile = Annotated[Path, "existing file"]
+
+
+def only(legal: Any, reason: str) -> AfterValidator:
+    """Return a validator for an option that files of other programs hold and that has one legal value here."""
+
+    def check(value: Any) -> Any:
+        if value != legal:
+            raise ValueError(reason)
+        return value
+
+    return AfterValidator(check)

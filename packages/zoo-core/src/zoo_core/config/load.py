@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import BaseModel
+
 from zoo_core.config.check import Checker
 from zoo_core.config.compose import Composed, compose, compose_saved
 from zoo_core.config.dialects import rewrite
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from zoo_core.plugins.catalog import Catalog
 
 MODE = "operation_mode"
+TRAINING = "t"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +77,29 @@ def reload_config(
         MissingError: When that class needs a package that is not installed.
     """
     return _load(compose_saved(canonical, base_dir, overrides), catalog)
+
+
+def load_sections(
+    path: Path, overrides: Sequence[str], names: Sequence[str], *, catalog: Catalog
+) -> dict[str, BaseModel]:
+    """Read and check some sections of a file as for a training, whatever is wrong with its other sections.
+
+    Raises:
+        ConfigError: With every problem of these sections at once.
+    """
+    composed = compose(path, overrides)
+    data, moves = rewrite(composed.data)
+    places = Places(composed.origins, moves, composed.base_dir, composed.file)
+    choice = select(data, TRAINING, catalog, places)
+    checker = Checker(types=section_types(choice), letters=TRAINING, places=places)
+    checker.check({name: data[name] for name in names if name in data})
+    sections = {name: checker.sections[name] for name in names if name in checker.sections}
+    found = [*composed.issues, *places.located(moves.issues), *checker.issues]
+    issues = [issue for issue in found if issue.key.split(".")[0] in names]
+    issues += broken_rules(sections, TRAINING, places)
+    if issues:
+        raise ConfigError(_in_order(issues, composed))
+    return sections
 
 
 def _load(composed: Composed, catalog: Catalog) -> LoadedConfig:

@@ -1,4 +1,4 @@
-"""Own the rules between sections: the model a mode needs, the data its services read, counts that must agree."""
+"""Own the rules between keys: the model a mode needs, the data its services read, options that would do nothing."""
 
 from __future__ import annotations
 
@@ -8,17 +8,24 @@ from pydantic import BaseModel
 
 from zoo_core.config.places import Places
 from zoo_core.config.sections import DatasetSection, ModelSection
+from zoo_core.config.training_rules import idle_options
+from zoo_core.config.training_sections import TrainingSection
 from zoo_core.errors import ConfigIssue
 from zoo_core.protocols import PREDICTION, QUANTIZATION, TEST, TRAIN, VALIDATION
 
+WEIGHT_SUFFIXES = (".pt", ".pth", ".tar", ".ckpt")
 SPLITS_OF_LETTER = {"t": (TRAIN, VALIDATION), "e": (TEST,), "q": (QUANTIZATION,), "p": (PREDICTION,)}
 
 
 def broken_rules(sections: Mapping[str, BaseModel], letters: str, places: Places) -> Iterator[ConfigIssue]:
     """Return an issue per rule that the checked sections break; a section that failed its own check breaks none."""
-    model, dataset = sections.get("model"), sections.get("dataset")
+    model, dataset, training = (sections.get(name) for name in ("model", "dataset", "training"))
     if isinstance(model, ModelSection) and letters:
         yield from _model_rules(model, letters, places)
+    if isinstance(training, TrainingSection) and "t" in letters:
+        yield from _training_rules(training, places)
+        if isinstance(model, ModelSection):
+            yield from _first_weights(model, training, places)
     if isinstance(dataset, DatasetSection):
         yield from _dataset_rules(dataset, letters, places)
 
@@ -35,6 +42,35 @@ def _model_rules(model: ModelSection, letters: str, places: Places) -> Iterator[
     if model.pretrained and model.pretrained_model_path is not None:
         message = "pretrained and pretrained_model_path both say where the first weights come from"
         yield places.issue("model.pretrained_model_path", message, "Keep one of them")
+
+
+def _training_rules(training: TrainingSection, places: Places) -> Iterator[ConfigIssue]:
+    for idle in idle_options(training):
+        yield places.issue(f"training.{idle.key}", idle.message, idle.hint)
+    path = training.trained_model_path
+    if path is not None and path.suffix not in WEIGHT_SUFFIXES:
+        message = f"torch weights are written there, and {path.name} ends in {path.suffix or 'nothing'}"
+        hint = f"Expected one of {', '.join(WEIGHT_SUFFIXES)}"
+        yield places.issue("training.trained_model_path", message, hint)
+
+
+def _first_weights(model: ModelSection, training: TrainingSection, places: Places) -> Iterator[ConfigIssue]:
+    """Refuse two sources of the weights that a training starts from.
+
+    A resumed training may keep `pretrained` and `pretrained_model_path`, because its file is to be used as it was.
+    """
+    own = "model_url" if model.model_url is not None else "model_path" if model.model_path is not None else None
+    if own is None:
+        return
+    rivals = {
+        "training.resume_training_from": training.resume_training_from is not None,
+        "model.pretrained_model_path": model.pretrained_model_path is not None,
+        "model.pretrained": model.pretrained,
+    }
+    for key, rivalling in rivals.items():
+        if rivalling:
+            message = f"{places.moves.written(f'model.{own}')} and this key both say where the first weights come from"
+            yield places.issue(key, message, "Keep one of them")
 
 
 def _dataset_rules(dataset: DatasetSection, letters: str, places: Places) -> Iterator[ConfigIssue]:

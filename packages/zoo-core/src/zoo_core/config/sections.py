@@ -12,6 +12,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
+from zoo_core.config.callback_sections import (
+    CallbacksSection,
+    EarlyStoppingSection,
+    LearningRateSchedulerSection,
+    ModelCheckpointSection,
+    ReduceOnPlateauSection,
+)
 from zoo_core.config.limits import (
     ExistingDir,
     ExistingFile,
@@ -23,17 +30,11 @@ from zoo_core.config.limits import (
     PositiveInt,
     Probability,
     Share,
+    only,
 )
+from zoo_core.config.lr_scheduler_section import LrSchedulerSection
 from zoo_core.config.section import Section
-from zoo_core.config.training_sections import (
-    CallbacksSection,
-    EarlyStoppingSection,
-    LearningRateSchedulerSection,
-    LrSchedulerSection,
-    OptimizerSection,
-    ReduceOnPlateauSection,
-    TrainingSection,
-)
+from zoo_core.config.training_sections import OptimizerSection, TrainingSection
 from zoo_core.protocols import PREDICTION, QUANTIZATION, SPLITS, TEST, TRAIN, VALIDATION
 
 PATHS_OF_SPLIT = {
@@ -68,13 +69,13 @@ class GeneralSection(Section):
     deterministic_ops: bool = False
     """Refuse operations whose result depends on scheduling."""
     display_figures: bool = False
-    """Accepted; figures are always written to files and never open windows."""
+    """Name every figure on the screen when it is written; figures are always files and open no windows."""
     gpu_memory_limit: NonNegativeFloat | None = None
-    """Limit of GPU memory in GB; 0 or nothing means no limit."""
+    """Limit of GPU memory of a training in GB; 0 or nothing means no limit."""
     device: str | None = None
     """`cpu`, `cuda`, `mps` or `auto`."""
-    local_rank: NonNegativeInt = 0
-    """Accepted; the rank is taken from the launcher."""
+    local_rank: Annotated[int, only(0, "the rank comes from the launcher, such as torchrun; remove the key")] = 0
+    """Only 0: the rank comes from the launcher."""
     num_threads: PositiveInt | None = None
     """CPU threads of torch and onnxruntime."""
 
@@ -101,7 +102,7 @@ class ModelSection(Section):
     pretrained_dataset: str | None = None
     """Data set that the published weights were trained on, such as `imagenet`."""
     pretrained_input_shape: tuple[PositiveInt, PositiveInt, PositiveInt] | None = None
-    """(channels, height, width) that the weights of `pretrained_model_path` were trained with."""
+    """(channels, height, width) that the published weights were trained with, where there are several."""
     export_batch: PositiveInt | None = None
     """Fixed batch size of exported models; dynamic when absent. Deployment tools need 1."""
     pretrained_model_path: ExistingFile | None = None
@@ -141,12 +142,18 @@ class DatasetSection(Section):
     """Loader processes."""
     pin_mem: bool = False
     """Keep batches in page-locked memory, which speeds up copies to a GPU."""
-    worker_seeding: Literal["all", "part"] = "all"
-    """Accepted; every image has a seed of its own, whatever the number of workers."""
-    no_prefetcher: bool = True
-    """Accepted; batches are always loaded ahead by the workers."""
+    worker_seeding: Annotated[
+        Literal["all", "part"],
+        only("all", "`part` repeats NumPy's random numbers in every worker; here each image has a seed of its own"),
+    ] = "all"
+    """Only `all`: every image has a seed of its own, whatever the number of workers."""
+    no_prefetcher: Annotated[
+        bool,
+        only(True, "there is no such prefetcher; workers load batches ahead, and dataset.pin_mem speeds up their copy"),
+    ] = True
+    """Only True: workers load batches ahead, and `pin_mem` speeds up their copy to a GPU."""
     use_multi_epochs_loader: bool = False
-    """Accepted; workers always live through all epochs."""
+    """Let the workers live through all epochs, which they do with either value."""
 
     def missing_for(self, splits: Iterable[str]) -> list[str]:
         """Return a sentence for each thing that some splits need and the section does not give.
@@ -231,6 +238,8 @@ class EvaluationSection(Section):
     """Evaluate the float model too when a quantized one is evaluated, so that the loss is seen."""
     batch_size: PositiveInt = 64
     """Images per step."""
+    tta: Literal[0, 2] = 0
+    """With 2, average the outputs for each image and its mirror image."""
     profile: str | None = None
     """Profile of the vendor's compiler for evaluation on a board."""
     input_type: Literal["uint8", "int8", "float32"] = "uint8"
@@ -433,6 +442,7 @@ __all__ = [
     "LearningRateSchedulerSection",
     "LrSchedulerSection",
     "MlflowSection",
+    "ModelCheckpointSection",
     "ModelSection",
     "NonNegativeFloat",
     "NonNegativeInt",

@@ -1,12 +1,13 @@
-"""Own the `training` section: optimizer, learning rate, callbacks and everything else of a training, key by key."""
+"""Own the `training` section and its optimizer, key by key."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
+from zoo_core.config.callback_sections import CallbacksSection
 from zoo_core.config.limits import (
     ExistingFile,
     Fraction,
@@ -15,9 +16,11 @@ from zoo_core.config.limits import (
     PositiveFloat,
     PositiveInt,
     Probability,
+    only,
 )
+from zoo_core.config.lr_scheduler_section import LrSchedulerSection
 from zoo_core.config.section import Section
-from zoo_core.config.values import IndexList, Schedule
+from zoo_core.config.values import IndexList
 
 
 class OptimizerSection(Section):
@@ -41,125 +44,6 @@ class OptimizerSection(Section):
     """Factor by which the learning rate falls from each layer to the one before it."""
     options: dict[str, float | bool] = Field(default_factory=dict)
     """Further arguments of the optimizer by its own names, such as `nesterov`."""
-
-
-class LrSchedulerSection(Section):
-    """Choose the learning-rate schedule among timm's."""
-
-    sched: Literal["cosine", "tanh", "step", "multistep", "plateau", "poly", "none"] = "cosine"
-    """Shape of the schedule; `none` keeps the learning rate constant."""
-    sched_on_updates: bool = False
-    """Set the learning rate at every step instead of every epoch."""
-    lr: PositiveFloat | None = None
-    """Learning rate; when absent it follows from `lr_base` and the batch size."""
-    lr_base: PositiveFloat = 0.1
-    """Learning rate for `lr_base_size` images per step."""
-    lr_base_size: PositiveInt = 256
-    """Number of images per step that `lr_base` is meant for."""
-    lr_base_scale: Literal["", "linear", "sqrt"] | None = ""
-    """How `lr_base` follows the images per step; when empty, `sqrt` for adaptive optimizers and `linear` for others."""
-    lr_noise: tuple[float, ...] | float | None = None
-    """Shares of the epochs between which noise is added to the learning rate."""
-    lr_noise_pct: float = 0.67
-    """Largest share by which noise changes the learning rate."""
-    lr_noise_std: float = 1.0
-    """Standard deviation of the noise."""
-    lr_cycle_mul: float = 1.0
-    """Factor by which each cycle is longer than the one before."""
-    lr_cycle_decay: float = 0.5
-    """Factor by which each cycle starts lower than the one before."""
-    lr_cycle_limit: PositiveInt = 1
-    """Number of cycles."""
-    lr_k_decay: float = 1.0
-    """Exponent that bends the cosine and polynomial schedules."""
-    warmup_lr: NonNegativeFloat = 1e-5
-    """Learning rate at the start of the warm-up."""
-    min_lr: NonNegativeFloat = 0.0
-    """Lower limit of the learning rate."""
-    epoch_repeats: NonNegativeFloat = 0
-    """How often each epoch goes through the data."""
-    start_epoch: NonNegativeInt | None = None
-    """Accepted, without effect; a resumed training knows its epoch."""
-    decay_milestones: tuple[PositiveInt, ...] = (90, 180, 270)
-    """Epochs at which `multistep` lowers the learning rate."""
-    decay_epochs: PositiveFloat = 90
-    """Epochs between two steps of `step`."""
-    warmup_epochs: NonNegativeInt = 5
-    """Epochs of the warm-up."""
-    warmup_prefix: bool = False
-    """Begin the schedule after the warm-up instead of under it."""
-    cooldown_epochs: NonNegativeInt = 0
-    """Epochs at the lowest learning rate after the schedule."""
-    patience_epochs: NonNegativeInt = 10
-    """Epochs without improvement before `plateau` lowers the learning rate."""
-    decay_rate: PositiveFloat = 0.1
-    """Factor of each step of `step`, `multistep`, `plateau` and `poly`."""
-
-
-class EarlyStoppingSection(Section):
-    """Stop when a metric no longer improves."""
-
-    monitor: str | None = None
-    """Metric name such as `val_accuracy` or `val_loss`; the task's own monitor when absent."""
-    patience: NonNegativeInt = 0
-    """Epochs without improvement before the training ends."""
-    min_delta: NonNegativeFloat = 0.0
-    """Smallest change that counts as an improvement."""
-    mode: Literal["auto", "min", "max"] = "auto"
-    """Direction of an improvement; `auto` takes that of the metric."""
-    start_from_epoch: NonNegativeInt = 0
-    """Epochs before the metric is looked at."""
-    restore_best_weights: bool = True
-    """Accepted; the best weights always go to the next stage."""
-    verbose: int = 0
-    """Accepted; the log always says when and why a training ended."""
-    baseline: float | None = None
-    """Value the metric must reach to count as an improvement."""
-
-
-class ReduceOnPlateauSection(Section):
-    """Lower the learning rate when a metric no longer improves."""
-
-    monitor: str | None = None
-    """Metric name such as `val_accuracy` or `val_loss`; the task's own monitor when absent."""
-    factor: Fraction = 0.1
-    """Factor by which the learning rate is lowered."""
-    patience: NonNegativeInt = 10
-    """Epochs without improvement before it is lowered."""
-    min_lr: NonNegativeFloat = 0.0
-    """Lower limit of the learning rate."""
-    min_delta: NonNegativeFloat = 1e-4
-    """Smallest change that counts as an improvement."""
-    mode: Literal["auto", "min", "max"] = "auto"
-    """Direction of an improvement; `auto` takes that of the metric."""
-    cooldown: NonNegativeInt = 0
-    """Epochs after a reduction in which the metric is not looked at."""
-    verbose: int = 0
-    """Accepted; the log always holds the learning rate."""
-
-
-class LearningRateSchedulerSection(Section):
-    """Compute the learning rate of each epoch by `lambda epoch, lr: ...`."""
-
-    schedule: Schedule
-    """Function of the epoch, from 0, and of the present learning rate."""
-    verbose: int = 0
-    """Accepted; the log always holds the learning rate."""
-
-
-class CallbacksSection(Section):
-    """Hold what acts during training; at most one of them sets the learning rate."""
-
-    EarlyStopping: EarlyStoppingSection | None = None
-    ReduceLROnPlateau: ReduceOnPlateauSection | None = None
-    LearningRateScheduler: LearningRateSchedulerSection | None = None
-
-    @model_validator(mode="after")
-    def _one_learning_rate(self) -> Self:
-        if self.ReduceLROnPlateau is not None and self.LearningRateScheduler is not None:
-            msg = "ReduceLROnPlateau and LearningRateScheduler both set the learning rate; keep one of them"
-            raise ValueError(msg)
-        return self
 
 
 class TrainingSection(Section):
@@ -195,39 +79,44 @@ class TrainingSection(Section):
     model_ema_decay: Fraction = 0.9998
     """Share of the old average that each step keeps."""
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] | None = None
-    """Probability of the model's dropout layers; the model's own when absent."""
+    """Probability of the model's dropout layers, which it must have; the model's own when absent."""
     frozen_layers: IndexList | None = None
     """Layers that are not trained, by Python indices: `(0:-1)`, `(8, 110:121, -1)`."""
     resume_training_from: ExistingFile | None = None
-    """Last checkpoint of an earlier training, holding optimizer and epoch."""
+    """Last checkpoint of an earlier training, holding optimizer and epoch; `epochs` may be another number."""
     trained_model_path: Path | None = None
-    """Copy the best weights to this path at the end."""
+    """Copy the best weights to this path at the end, for the next step of a training in several steps."""
     amp: bool = False
     """Compute in mixed precision."""
     amp_dtype: Literal["float16", "bfloat16"] = "float16"
     """Short number format of mixed precision."""
-    amp_impl: Literal["native"] = "native"
-    """Accepted; mixed precision is torch's own."""
+    amp_impl: Annotated[
+        Literal["native", "apex"], only("native", "mixed precision is torch's own; apex is no longer maintained")
+    ] = "native"
+    """Only `native`: mixed precision is torch's own."""
     eval_metric: str | None = None
-    """Metric that decides which weights are best; the task's own when absent."""
+    """Metric that decides which weights are best, such as `top1`, `top5` or `loss`; the task's own when absent."""
     log_interval: PositiveInt = 50
-    """Steps between two looks at the loss on a GPU, which make it wait."""
+    """Batches between two lines in the log file, with loss, learning rate and images per second."""
     recovery_interval: NonNegativeInt = 0
-    """Steps between extra checkpoints inside an epoch; 0 means at the end of each epoch only."""
+    """Batches between extra checkpoints inside an epoch; 0 means at the end of each epoch only."""
     checkpoint_hist: NonNegativeInt = 10
-    """Accepted, without effect; the best and the last checkpoint are kept."""
+    """Number of epochs, the best ones, whose complete state is kept as `checkpoint-<epoch>` beside the last one."""
     save_images: bool = False
-    """Accepted, without effect."""
+    """Save the images of the first batch of every `log_interval`, as the model sees them."""
     no_ddp_bb: bool = False
-    """Accepted, without effect."""
+    """With several devices: do not send the buffers of the first one to the others before every step."""
     synchronize_step: bool = False
     """Wait for the GPU after every step."""
-    tta: NonNegativeInt = 0
-    """Accepted, without effect; validation looks at each image once."""
-    log_wandb: bool = False
-    """Accepted, without effect."""
+    tta: Literal[0, 2] = 0
+    """With 2, validation averages the outputs for each image and its mirror image."""
+    log_wandb: Annotated[
+        bool,
+        only(False, "Weights & Biases is not available; training.log_tb: True writes TensorBoard events"),
+    ] = False
+    """Only False: Weights & Biases is not available."""
     log_tb: bool = False
-    """Accepted, without effect."""
+    """Write TensorBoard events into the folder `general.logs_dir` of the run; needs the package tensorboard."""
     devices: PositiveInt = 1
     """Processes on this host: GPUs, or CPU processes."""
     num_nodes: PositiveInt = 1

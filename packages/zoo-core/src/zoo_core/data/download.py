@@ -69,6 +69,34 @@ def download(url: str, *, progress: Progress, sha256: str | None = None, folder:
     return path
 
 
+def record_hash(path: Path) -> None:
+    """Remember the hash of a file whose publisher states none; a hash that is remembered already stays."""
+    record = _record_of(path)
+    if not record.exists():
+        record.write_text(f"{hash_file(path)}\n", encoding="ascii")
+
+
+def check_recorded_hash(path: Path) -> None:
+    """Refuse a file that is not what it was when its hash was recorded; one that was never recorded passes.
+
+    Raises:
+        MissingError: When the file has changed since; the message says how to accept or to replace it.
+    """
+    record = _record_of(path)
+    if not record.exists():
+        return
+    expected, found = record.read_text(encoding="ascii").strip(), hash_file(path)
+    if found != expected:
+        raise MissingError(
+            f"{path} has changed since it was first used: SHA-256 {found}, recorded {expected}.",
+            hint=f"Delete it to fetch it again, or delete {record} to accept it as it is.",
+        )
+
+
+def _record_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.sha256")
+
+
 def _fetch(url: str, partial: Path, progress: Progress) -> None:
     start = partial.stat().st_size if partial.exists() else 0
     headers = {"User-Agent": "zoo"} | ({"Range": f"bytes={start}-"} if start else {})

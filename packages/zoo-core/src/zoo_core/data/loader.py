@@ -25,6 +25,8 @@ from zoo_core.results import SkippedFile
 
 log = logging.getLogger("zoo")
 
+COPIES_NDIM = 4
+"""Dimensions of a sample that holds several copies of its image: S, C, H, W. All first copies come first in a batch."""
 MAX_REPLACEMENTS = 100
 """Images tried in place of one that cannot be read before the training gives up."""
 
@@ -57,18 +59,26 @@ class _Packet:
         return self
 
 
-class _TrainItems(TorchDataset[_Item]):
-    """Read and augment one training image, or the next one that can be read."""
+class TrainItems(TorchDataset[_Item]):
+    """Read and augment one training image, or the next one that can be read.
+
+    A transform that has a method `set_epoch(epoch, seed)` is told the epoch of every image.
+    """
 
     def __init__(
-        self, dataset: ImageDataset, transform: Callable[[Sample], tuple[torch.Tensor, Any]], seed: int
+        self, dataset: ImageDataset, transform: Callable[[Sample], tuple[torch.Tensor, Any]], seed: int, rank: int = 0
     ) -> None:
         self._dataset = dataset
         self._transform = transform
-        self._seed = seed
+        self._epoch_seed = seed
+        self._seed = derive_seed(seed, rank)
+        self._set_epoch: Callable[[int, int], None] | None = getattr(transform, "set_epoch", None)
 
     def __getitem__(self, key: Key) -> _Item:
-        _, index, _ = key
+        """Return the image of a key, drawn anew in the same way each time."""
+        epoch, index, _ = key
+        if self._set_epoch is not None:
+            self._set_epoch(epoch, self._epoch_seed)
         skipped: list[SkippedFile] = []
         with isolated_randomness(derive_seed(self._seed, *key)):
             for step in range(min(len(self._dataset), MAX_REPLACEMENTS)):
@@ -115,10 +125,12 @@ class _Fetch(TorchDataset[_Packet]):
         read = [item for item in items if item.image is not None]
         if not read:
             return _Packet(skipped=skipped)
-        targets = self._collate_targets([item.target for item in read])
+        images = [item.image for item in read if item.image is not None]
+        copies = len(images[0]) if images[0].ndim == COPIES_NDIM else 0
+        targets = self._collate_targets([item.target for item in read] * max(1, copies))
         travels = get_worker_info() is not None
         return _Packet(
-            images=torch.stack([item.image for item in read if item.image is not None]),
+            images=torch.stack(images, 1).flatten(0, 1) if copies else torch.stack(images),
             targets=None if travels else targets,
             packed=pickle.dumps(targets) if travels else None,
             paths=tuple(item.path for item in read),
@@ -256,7 +268,7 @@ def train_loader(
     """Return the loader of training batches for one of `world` processes.
 
     `training` and `section` are the sections `training` and `dataset`. `multiple` divides the
-    size of every batch.
+    number of images that are read for every batch.
 
     Raises:
         DataError: When there are too few images for one batch.
@@ -270,12 +282,12 @@ def train_loader(
         world=world,
         multiple=multiple,
         repeats=max(1, round(training.lr_scheduler.epoch_repeats)),
+        copies=max(1, getattr(task, "augmentation_repeats", 1)),
     )
-    items = _TrainItems(dataset, task.train_transform(), derive_seed(seed, rank))
-    fetch = _Fetch(items, task.collate_targets)
-    workers = choose_workers(
-        section.workers, dataset, fetch, batch_bytes=_batch_bytes(task.preprocessing, training.batch_size), world=world
-    )
+    transform = task.train_transform()
+    fetch = _Fetch(TrainItems(dataset, transform, seed, rank), task.collate_targets)
+    batch_bytes = round(_batch_bytes(task.preprocessing, training.batch_size) * getattr(transform, "growth", 1.0))
+    workers = choose_workers(section.workers, dataset, fetch, batch_bytes=batch_bytes, world=world)
     return TrainLoader(_Packets(fetch, batches, workers, pin_memory=pin_memory), batches)
 
 

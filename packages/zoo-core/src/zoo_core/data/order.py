@@ -22,6 +22,9 @@ class EpochBatches:
     `batch_size`; process r of n takes batches r, r + n, r + 2n, ... and the first batches are taken again where the
     number does not divide, so that all processes do the same number of steps. The last batch is shortened to a
     multiple of `multiple` and dropped when a single image is left, which batch normalisation cannot use.
+
+    With `copies` every index comes that often in a row and the order is cut off at its old length, so that an epoch
+    shows fewer images, more often (Hoffer et al., "Augment your batch", 2020).
     """
 
     def __init__(
@@ -35,6 +38,7 @@ class EpochBatches:
         world: int = 1,
         multiple: int = 1,
         repeats: int = 1,
+        copies: int = 1,
     ) -> None:
         self._count = count
         self._batch_size = batch_size
@@ -44,6 +48,7 @@ class EpochBatches:
         self._world = world
         self._multiple = multiple
         self._repeats = repeats
+        self._copies = copies
         self._epoch = 0
         self._start = 0
         self._plan: list[list[Key]] | None = None
@@ -98,9 +103,13 @@ class EpochBatches:
 
     def _indices(self) -> Iterator[int]:
         for repeat in range(self._repeats):
-            if self._sampler is not None:
-                self._sampler.set_epoch(self._epoch * self._repeats + repeat)
-                yield from (int(index) for index in self._sampler)
-            else:
-                generator = torch.Generator().manual_seed(derive_seed(self._seed, self._epoch, repeat))
-                yield from torch.randperm(self._count, generator=generator).tolist()
+            order = self._permutation(repeat)
+            yield from (order[place // self._copies] for place in range(len(order)))
+
+    def _permutation(self, repeat: int) -> list[int]:
+        if self._sampler is not None:
+            self._sampler.set_epoch(self._epoch * self._repeats + repeat)
+            return [int(index) for index in self._sampler]
+        generator = torch.Generator().manual_seed(derive_seed(self._seed, self._epoch, repeat))
+        order: list[int] = torch.randperm(self._count, generator=generator).tolist()
+        return order

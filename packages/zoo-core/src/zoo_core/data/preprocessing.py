@@ -206,6 +206,15 @@ class ImagePreprocessing:
         shift = ((self.offset - mean) / std).float()[:, None, None]
         return torch.addcmul(shift.to(pixels.device), pixels.float(), factor.to(pixels.device))
 
+    def to_image(self, tensor: torch.Tensor) -> Image.Image:
+        """Return the picture that a model input of shape (C, H, W) shows; values that no pixel has are clipped."""
+        mean, std = (torch.tensor(values)[:, None, None] for values in (self.mean, self.std))
+        pixels = ((tensor.cpu() * std + mean - self.offset) / self.scale).round().clamp(0, PIXEL_MAX)
+        if self.color_mode == "bgr":
+            pixels = pixels.flip(0)
+        array = pixels.to(torch.uint8).permute(1, 2, 0).numpy()
+        return Image.fromarray(array[:, :, 0] if len(tensor) == 1 else array)
+
     def value_range(self) -> tuple[tuple[float, float], ...]:
         """Return the lowest and highest value of each channel that an image can have."""
         ranges = []

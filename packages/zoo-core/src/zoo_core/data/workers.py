@@ -18,6 +18,9 @@ log = logging.getLogger("zoo")
 SMALL_DATASET = 256
 """Up to this many images, starting processes takes longer than reading the images."""
 
+SMALL_IN_MEMORY = 4096
+"""The same for images that need no decoding."""
+
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where Linux keeps the memory that loader processes share
 _PREFETCH = 2
 _HEADROOM = 0.8
@@ -26,11 +29,12 @@ _HEADROOM = 0.8
 def choose_workers(wanted: int, dataset: ImageDataset, payload: Any, *, batch_bytes: int = 0, world: int = 1) -> int:
     """Return the number of loader processes: the user's, where that many can help.
 
-    None are started for data sets that lie in memory (attribute `in_memory`) or have at most `SMALL_DATASET` images,
-    or when `payload` (data set and transforms) cannot be sent to another process; never more than there are cores for
-    each of the `world` training processes, nor more than shared memory can hold batches for.
+    None are started for data sets of at most `SMALL_DATASET` images, or `SMALL_IN_MEMORY` where they lie in memory
+    (attribute `in_memory`), or when `payload` (data set and transforms) cannot be sent to another process; never more
+    than there are cores for each of the `world` training processes, nor more than shared memory can hold batches for.
     """
-    if wanted == 0 or getattr(dataset, "in_memory", False) or len(dataset) <= SMALL_DATASET:
+    small = SMALL_IN_MEMORY if getattr(dataset, "in_memory", False) else SMALL_DATASET
+    if wanted == 0 or len(dataset) <= small:
         return 0
     workers = min(wanted, max(1, core_count() // world))
     workers = _limit_by_memory(workers, batch_bytes)

@@ -98,9 +98,11 @@ def select_operators(names: Iterable[str] | None) -> tuple[str, ...]:
 def finish_graph(model: onnx.ModelProto, original: onnx.ModelProto) -> None:
     """Give a quantized graph the description of the original, and remove what onnxruntime left in it.
 
-    That is: notes on nodes, names of operator sets that no node uses, and a file format newer than needed.
+    That is: notes on nodes, names of operator sets that no node uses, and a file format newer than needed. Constants
+    that several nodes share are repeated for each.
     """
     remove_notes(model)
+    _separate_constants(model.graph)
     used = {node.domain for node in model.graph.node} | {"", "ai.onnx"}
     kept = [entry for entry in model.opset_import if entry.domain in used]
     if CONTRIB_DOMAIN in used and CONTRIB_DOMAIN not in {entry.domain for entry in kept}:
@@ -111,3 +113,40 @@ def finish_graph(model: onnx.ModelProto, original: onnx.ModelProto) -> None:
     model.producer_name, model.producer_version = "zoo", zoo_core.__version__
     model.ir_version = minimum_ir(model)
     onnx.checker.check_model(model)
+
+
+def _separate_constants(graph: onnx.GraphProto) -> None:
+    """Give every node its own copy of a quantized constant, such as the factors inside GELU.
+
+    onnxruntime cannot open models that share one when 8-bit products are to be summed up exactly: it then makes two
+    constants of the same name out of it.
+    """
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    users: dict[str, list[tuple[onnx.NodeProto, int]]] = {}
+    for node in graph.node:
+        for position, name in enumerate(node.input):
+            users.setdefault(name, []).append((node, position))
+    copies = []
+    for node in graph.node:
+        if node.op_type == "DequantizeLinear" and node.input[0] in constants:
+            for number, (user, position) in enumerate(users.get(node.output[0], ())[1:], start=1):
+                copy = _copy_constant(graph, node, constants, number)
+                user.input[position] = copy.output[0]
+                copies.append(copy)
+    nodes = [*copies, *graph.node]
+    graph.ClearField("node")
+    graph.node.extend(nodes)
+
+
+def _copy_constant(
+    graph: onnx.GraphProto, node: onnx.NodeProto, constants: dict[str, onnx.TensorProto], number: int
+) -> onnx.NodeProto:
+    copy = onnx.NodeProto()
+    copy.CopyFrom(node)
+    copy.name, copy.output[0] = f"{node.name}_{number}", f"{node.output[0]}_{number}"
+    for position, name in enumerate(node.input):
+        tensor = onnx.TensorProto()
+        tensor.CopyFrom(constants[name])
+        tensor.name = copy.input[position] = f"{name}_{number}"
+        graph.initializer.append(tensor)
+    return copy

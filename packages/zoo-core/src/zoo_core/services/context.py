@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo_core.artifacts import Artifact, Checkpoint, FloatOnnx, InputSpec
 from zoo_core.config.load import LoadedConfig
+from zoo_core.config.model_metadata import read_metadata
 from zoo_core.errors import DataError, MissingError, UserError
 from zoo_core.plugins.guard import plugin_code
 from zoo_core.protocols import (
+    TRAIN,
     DataRequest,
     ImageDataset,
     InferenceSession,
@@ -64,6 +67,22 @@ class RunContext:
         return None if path is None else read_model_file(path)
 
     @cached_property
+    def origin(self) -> Mapping[str, Any]:
+        """Return what the file says of itself that this run starts from.
+
+        That is the model the user gives, or the checkpoint of a training that is resumed.
+        """
+        if self.model_file is not None:
+            return self.model_file.metadata
+        return {} if self.resumed_file is None else read_metadata(self.resumed_file)
+
+    @property
+    def resumed_file(self) -> Path | None:
+        """Return the checkpoint of an earlier run that the training of this one goes on from."""
+        training = self.config.training
+        return training.resume_training_from if training is not None and TRAIN in self.splits else None
+
+    @cached_property
     def datasets(self) -> SplitDatasets:
         """Return the splits that the chain needs.
 
@@ -89,6 +108,8 @@ class RunContext:
             return InputSpec(*self.config.model.input_shape)
         if self.model_file is not None and self.model_file.input is not None:
             return self.model_file.input
+        if self.origin.get("input"):
+            return InputSpec(*self.origin["input"])
         if self.selection.model is not None:
             return self.selection.model.spec.input
         raise UserError("model.input_shape is not set and the model does not state it.", hint="Set it to [C, H, W].")
@@ -96,8 +117,7 @@ class RunContext:
     @cached_property
     def class_names(self) -> tuple[str, ...]:
         """Return the classes: from the data, else the configuration, else the model file, else numbered."""
-        from_file = self.model_file.class_names if self.model_file is not None else ()
-        names = self.datasets.class_names or self.config.dataset.class_names or from_file
+        names = self.datasets.class_names or self.config.dataset.class_names or self.origin.get("class_names")
         if names:
             return tuple(names)
         count = self.config.dataset.num_classes or self.config.model.num_classes or 0
@@ -116,8 +136,8 @@ class RunContext:
         """Return the use case's own object, with the preprocessing that the model was made with."""
         with self.code_of(self.selection.task, "build"):
             task: Task = self.selection.task.spec.build.load()(self.config, self.info)
-        if self.model_file is not None and not self.config.preprocessing.model_fields_set:
-            stored = self.model_file.metadata.get("preprocessing")
+        if not self.config.preprocessing.model_fields_set:
+            stored = self.origin.get("preprocessing")
             if stored is not None:
                 from zoo_core.data.preprocessing import ImagePreprocessing
 
@@ -125,12 +145,13 @@ class RunContext:
         return task
 
     def check_model_file(self) -> None:
-        """Refuse a model file that contradicts the configuration.
+        """Refuse a model file, or a checkpoint to resume from, that contradicts the configuration.
 
         Raises:
             UserError: Naming both sides of everything that differs.
         """
         if self.model_file is None:
+            self._check_resumed_file()
             return
         path = self.model_file.artifact.path
         wanted: dict[str, Any] = {"use_case": self.config.use_case, "input": list(self.input.shape)}
@@ -140,7 +161,7 @@ class RunContext:
         found = dict(self.model_file.metadata)
         if self.model_file.input is not None:
             found["input"] = list(self.model_file.input.shape)
-        training_on_top = isinstance(self.model_file.artifact, Checkpoint) and "train" in self.splits
+        training_on_top = isinstance(self.model_file.artifact, Checkpoint) and TRAIN in self.splits
         if training_on_top:
             wanted = {"use_case": wanted["use_case"]}
         elif isinstance(self.model_file.artifact, Checkpoint) and self.config.model.model_name is not None:
@@ -152,6 +173,18 @@ class RunContext:
                 f"{path} does not fit the configuration: {' '.join(problems)}",
                 hint="Give the data set the model was trained for, or another model.model_path.",
             )
+
+    def _check_resumed_file(self) -> None:
+        if self.resumed_file is None:
+            return
+        wanted = {
+            "use_case": self.config.use_case,
+            "model_name": self.info.name,
+            "input": list(self.input.shape),
+            "class_names": list(self.class_names),
+            "preprocessing": self.task.preprocessing.to_metadata(),
+        }
+        refuse_contradictions(self.origin, wanted, self.resumed_file, "training.resume_training_from")
 
     def dataset(self, split: str) -> ImageDataset:
         """Return one split.
@@ -239,7 +272,12 @@ class RunContext:
         return self._build(resolved, section)
 
     def _build(self, resolved: Resolved[Any], section: ModelSection) -> torch.nn.Module:
-        context = ModelContext(num_classes=len(self.class_names), input=self.input, options=self.task.model_options())
+        context = ModelContext(
+            num_classes=len(self.class_names),
+            input=self.input,
+            options=self.task.model_options(),
+            progress=self.progress,
+        )
         with self.code_of(resolved, "build"):
             model: torch.nn.Module = resolved.spec.build.load()(section, context)
         return model

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from zoo_core.artifacts import Artifact, Checkpoint, FloatOnnx, QuantizedOnnx
 from zoo_core.errors import DataError
@@ -15,6 +15,10 @@ from zoo_core.results import EvaluationResult, MetricValue, SkippedFile
 from zoo_core.runs.log import log_skipped, log_values
 from zoo_core.services.base import StageOutput
 from zoo_core.services.context import RunContext
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 FLOAT = "float"
 INT8 = "int8"
@@ -94,8 +98,12 @@ def evaluation_split(context: RunContext) -> tuple[str, ImageDataset]:
 def measure(context: RunContext, model: Artifact, dataset: ImageDataset, title: str) -> Measurement:
     """Run a model over a split and compute the metrics of the task."""
     from zoo_core.data.loader import eval_loader
+    from zoo_core.training.mirror import require_mirroring
 
     evaluator = context.task.evaluator()
+    mirrored = context.config.evaluation.tta > 0
+    if mirrored:
+        require_mirroring(context.task, "evaluation.tta")
     images = 0
     skipped: list[SkippedFile] = []
     loader = eval_loader(
@@ -109,12 +117,24 @@ def measure(context: RunContext, model: Artifact, dataset: ImageDataset, title: 
         for batch in loader:
             skipped += batch.skipped
             if batch.paths:
-                evaluator.update(session.run(batch.images.numpy()), batch.targets)
+                evaluator.update(_outputs(session, batch.images.numpy(), mirrored=mirrored), batch.targets)
             images += len(batch.paths)
             bar.advance(len(batch.paths) + len(batch.skipped))
     if images == 0:
         raise DataError("None of the images could be read.", hint="The log names every file and its fault.")
     return Measurement(evaluator.compute(), evaluator, images, tuple(skipped))
+
+
+def _outputs(
+    session: InferenceSession, images: npt.NDArray[np.float32], *, mirrored: bool
+) -> tuple[npt.NDArray[np.float32], ...]:
+    """Run a model on images of shape (N, C, H, W); with `mirrored`, average with the outputs for mirror images."""
+    outputs = session.run(images)
+    if not mirrored:
+        return outputs
+    others = session.run(images[..., ::-1].copy())
+    pairs = zip(outputs, others, strict=True)
+    return tuple(((one + other) / 2).astype(one.dtype, copy=False) for one, other in pairs)
 
 
 @contextmanager

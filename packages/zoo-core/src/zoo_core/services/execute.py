@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from zoo_core.plugins.catalog import Catalog
 
 
+FIGURE_SUFFIXES = (".png", ".jpg", ".svg")
+
+
 @dataclass(frozen=True, slots=True)
 class Executor:
     """Run the stages of a plan in order."""
@@ -102,6 +105,9 @@ class Executor:
             record = self.run.finish_stage(
                 stage, output.result, output.artifact, fingerprint=fingerprint, seconds=seconds
             )
+        if self.context.config.general.display_figures:
+            for figure in (file for file in output.result.files if file.endswith(FIGURE_SUFFIXES)):
+                logger.info("Figure: %s", self.run.layout.root / figure)
         self._tell("zoo_after_stage", stage=stage, result=output.result)
         return record
 

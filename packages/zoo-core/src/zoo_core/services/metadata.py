@@ -41,8 +41,10 @@ def describe_model(config: RunConfig, info: ModelInfo, task: Task) -> dict[str, 
     }
 
 
-def refuse_contradictions(found: Mapping[str, Any], wanted: Mapping[str, Any], path: object) -> None:
-    """Compare a model's description of itself with the configuration, key by key.
+def refuse_contradictions(
+    found: Mapping[str, Any], wanted: Mapping[str, Any], path: object, key: str = "model.model_path"
+) -> None:
+    """Compare a model's description of itself with the configuration, key by key; `key` is where the file was given.
 
     Raises:
         UserError: Naming both sides of everything that differs.
@@ -55,7 +57,7 @@ def refuse_contradictions(found: Mapping[str, Any], wanted: Mapping[str, Any], p
     if differences:
         raise UserError(
             "\n".join([f"{path} contradicts the configuration:", *(f"  {line}" for line in differences)]),
-            hint="Change the configuration to what the model was made for, or give another model.model_path.",
+            hint=f"Change the configuration to what the model was made for, or give another {key}.",
         )
 
 

@@ -61,5 +61,7 @@ def check_before_start(context: RunContext, plan: Plan) -> None:
     given = context.model_file
     if given is not None and isinstance(given.artifact, Checkpoint) and TRAINING not in plan.letters:
         context.load_model(given.artifact)
+    elif TRAINING in plan.letters and context.resumed_file is not None:
+        context.build_without_pretrained()
     elif TRAINING in plan.letters or WEIGHTS in plan.letters:
         context.build_model()

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from zoo_core.config.load import LoadedConfig, load_config, reload_config
 from zoo_core.errors import RunStoreError
@@ -142,7 +142,7 @@ def _manifest(loaded: LoadedConfig, path: Path, overrides: Sequence[str], plan: 
         use_case=config.use_case,
         project_name=config.general.project_name,
         model_name=config.model.model_name,
-        config=canonical,
+        config=_resumable(loaded),
         config_file=str(path.absolute()),
         base_dir=str(path.absolute().parent),
         overrides=tuple(overrides),
@@ -154,6 +154,14 @@ def _manifest(loaded: LoadedConfig, path: Path, overrides: Sequence[str], plan: 
         host=describe_host(),
         notes=loaded.notes,
     )
+
+
+def _resumable(loaded: LoadedConfig) -> dict[str, Any]:
+    """Return the configuration to go on with; preprocessing that the model file decides about stays open."""
+    data = loaded.config.canonical()
+    if not loaded.config.preprocessing.model_fields_set:
+        data.pop("preprocessing", None)
+    return data
 
 
 def _await_manifest(layout: RunLayout) -> RunManifest:

@@ -6,24 +6,35 @@ import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from zoo_core.artifacts import Artifact, Checkpoint, hash_file
+from zoo_core.config.render import resolved_yaml
 from zoo_core.errors import UserError
 from zoo_core.protocols import TRAIN, VALIDATION, Stage, TrainJob, TrainOutcome
-from zoo_core.results import MetricValue, TrainingResult
-from zoo_core.runs.files import disk_errors, read_json, write_json
+from zoo_core.results import TrainingResult
+from zoo_core.runs.files import disk_errors, read_json, write_json, write_text
 from zoo_core.runs.log import logger
 from zoo_core.services.base import StageOutput
 from zoo_core.services.context import RunContext
 from zoo_core.services.fingerprint import section_data
+from zoo_core.services.first_weights import first_model
 from zoo_core.services.metadata import hash_data
 
-if TYPE_CHECKING:
-    import torch
-
 IDENTITY = "training.json"
-FREE_KEYS = ("epochs", "log_interval", "checkpoint_hist", "log_tb", "log_wandb")
+ARGUMENTS = "args.yaml"
+SUMMARY = "summary.csv"
+CURVES = "training_curves.png"
+FREE_KEYS = (
+    "epochs",
+    "log_interval",
+    "recovery_interval",
+    "checkpoint_hist",
+    "save_images",
+    "trained_model_path",
+    "log_tb",
+    "log_wandb",
+)
 """Options that may differ between an interrupted training and its continuation."""
 
 
@@ -54,8 +65,11 @@ class TrainingService:
         files = context.selection.task.spec.files
         best, last = context.layout.saved_models / files.best, context.layout.saved_models / files.last
         resume_from = self._continuation(context, stage, best, last, model)
+        if not context.follower:
+            write_text(best.with_name(ARGUMENTS), resolved_yaml(context.config))
+        network, notes = first_model(context, model, resume_from)
         job = TrainJob(
-            model=self._initial_model(context, model, resume_from),
+            model=network,
             task=context.task,
             train=context.dataset(TRAIN),
             validation=context.dataset(VALIDATION),
@@ -69,32 +83,38 @@ class TrainingService:
             work_dir=context.layout.stage(stage),
             resume_from=resume_from,
             progress=context.progress,
+            log_dir=context.layout.logs,
         )
         trainer_spec = context.require(context.selection.trainer, "training.trainer")
         started = time.monotonic()
         with context.code_of(trainer_spec, "training"):
             outcome: TrainOutcome = trainer_spec.spec.build.load()(context.config).fit(job)
         seconds = time.monotonic() - started
-        if section.trained_model_path is not None and best.exists():
-            with disk_errors(section.trained_model_path):
-                section.trained_model_path.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(best, section.trained_model_path)
+        outcome = replace(outcome, notes=(*notes, *outcome.notes))
+        if not context.follower:
+            outcome = self._finish(context, outcome, best, section.trained_model_path)
         artifact = Checkpoint(path=best, sha256=hash_file(best), made_by=stage.id)
         return StageOutput(self._result(context, outcome, best, last, seconds), artifact)
 
-    def _initial_model(self, context: RunContext, given: Artifact | None, resume_from: Path | None) -> torch.nn.Module:
-        from zoo_core.data.seeding import seed_everything
-        from zoo_core.training.checkpoint import read_weights, transfer
+    def _finish(
+        self, context: RunContext, outcome: TrainOutcome, best: Path, trained_model_path: Path | None
+    ) -> TrainOutcome:
+        """Draw the curves, and copy the best weights for the next step of a training in several steps."""
+        from zoo_core.reporting.training_curves import draw_training_curves
 
-        seed_everything(context.seed)
-        if resume_from is not None:
-            return context.build_without_pretrained()
-        source = given.path if given is not None else context.config.model.pretrained_model_path
-        if source is None:
-            return context.build_model()
-        model = context.build_without_pretrained()
-        logger.info("Weights from %s: %s", source, transfer(model, read_weights(source).state_dict))
-        return model
+        files = [*outcome.files, best.with_name(ARGUMENTS)]
+        table = next((path for path in outcome.files if path.name == SUMMARY), None)
+        if table is not None:
+            curves = context.layout.root / CURVES
+            with disk_errors(curves):
+                draw_training_curves(table, curves, monitor=outcome.best_metrics[0].name, best_epoch=outcome.best_epoch)
+            files += [path for path in (best.with_name(SUMMARY), curves) if path.exists()]
+        if trained_model_path is not None:
+            with disk_errors(trained_model_path):
+                trained_model_path.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(best, trained_model_path)
+            logger.info("The best weights are also in %s", trained_model_path)
+        return replace(outcome, files=tuple(files))
 
     def _continuation(
         self, context: RunContext, stage: Stage, best: Path, last: Path, model: Artifact | None
@@ -112,27 +132,26 @@ class TrainingService:
             return last
         if not context.follower:
             if known is not None and known != identity:
-                _set_aside(best, last)
+                _set_aside(best, last, *best.parent.glob(f"checkpoint-*{''.join(last.suffixes)}"))
             write_json(identity_path, identity)
         return section.resume_training_from if section is not None else None
 
     def _result(
         self, context: RunContext, outcome: TrainOutcome, best: Path, last: Path, seconds: float
     ) -> TrainingResult:
-        metrics = tuple(replace(metric, split=VALIDATION, model="float") for metric in outcome.best_metrics)
-        monitor = context.task.monitor()
-        wanted = context.config.training.eval_metric if context.config.training is not None else None
-        name = wanted or monitor.name
-        best_value = next((metric.value for metric in metrics if metric.name == name), float("nan"))
+        metrics = tuple(
+            replace(metric, split=metric.split or VALIDATION, model="float") for metric in outcome.best_metrics
+        )
+        deciding = metrics[0]
         return TrainingResult(
-            metrics=_with_monitor_first(metrics, name),
+            metrics=metrics,
             files=tuple(_relative(context, path) for path in (best, last, *outcome.files) if path.exists()),
             notes=outcome.notes,
             skipped=outcome.skipped,
             epochs=outcome.epochs,
             best_epoch=outcome.best_epoch,
-            monitor=name,
-            best_value=best_value,
+            monitor=deciding.name,
+            best_value=deciding.value,
             seconds=round(seconds, 3),
             stopped_early=outcome.stopped_early,
         )
@@ -144,10 +163,6 @@ def _set_aside(*paths: Path) -> None:
             old = path.with_name(f"previous_{path.name}")
             path.replace(old)
             logger.warning("The settings of the training changed: it starts anew; the old %s is now %s", path, old.name)
-
-
-def _with_monitor_first(metrics: tuple[MetricValue, ...], name: str) -> tuple[MetricValue, ...]:
-    return tuple(sorted(metrics, key=lambda metric: metric.name != name))
 
 
 def _relative(context: RunContext, path: Path) -> str:

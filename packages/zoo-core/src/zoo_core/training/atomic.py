@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
@@ -54,6 +55,25 @@ def write_text_atomically(path: Path, text: str) -> None:
         RunStoreError: When the disk is full or the folder cannot be written.
     """
     write_atomically(path, lambda stream: stream.write(text.encode()), durable=False)
+
+
+def share_file(source: Path, target: Path) -> None:
+    """Give a file a second name without writing it again, where the disk can; else copy it.
+
+    Raises:
+        RunStoreError: When the disk is full or the folder cannot be written.
+    """
+    temporary = target.with_name(f".{target.name}.tmp")
+    try:
+        temporary.unlink(missing_ok=True)
+        try:
+            os.link(source, temporary)
+        except OSError:  # a disk without hard links
+            shutil.copyfile(source, temporary)
+        temporary.replace(target)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise _refusal(target, error) from error
 
 
 def _refusal(path: Path, error: OSError) -> RunStoreError:

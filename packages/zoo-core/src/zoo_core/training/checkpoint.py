@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import pickle
+import types
 import warnings
 import zipfile
 from collections.abc import Mapping
@@ -27,6 +28,7 @@ StateDict = dict[str, torch.Tensor]
 SHOWN = 5
 """Names listed of each kind before a message says how many more there are."""
 
+KERAS_SUFFIXES = (".h5", ".keras")
 _CONTAINERS = ("state_dict", "model_state_dict", "model", "weights")
 _WRAPPERS = ("module.", "_orig_mod.")
 _LIGHTNING = "pytorch-lightning_version"
@@ -39,32 +41,6 @@ class LoadedWeights:
     state_dict: StateDict
     metadata: dict[str, Any] | None
     source: Path
-
-
-@dataclass(frozen=True, slots=True)
-class TransferReport:
-    """State which tensors of a checkpoint went into a model and which did not."""
-
-    loaded: tuple[str, ...]
-    other_shape: tuple[str, ...]
-    """In both, with different shapes: the model keeps its own."""
-    absent: tuple[str, ...]
-    """Only in the model."""
-    unused: tuple[str, ...]
-    """Only in the checkpoint."""
-
-    def __str__(self) -> str:
-        """Return one line for the log."""
-        total = len(self.loaded) + len(self.other_shape) + len(self.absent)
-        parts = [f"{len(self.loaded)} of {total} tensors were transferred"]
-        for names, text in (
-            (self.other_shape, "of another shape"),
-            (self.absent, "not in the checkpoint"),
-            (self.unused, "of the checkpoint not used"),
-        ):
-            if names:
-                parts.append(f"{len(names)} {text} ({_shorten(names)})")
-        return "; ".join(parts)
 
 
 def save_weights(path: Path, model: torch.nn.Module | Mapping[str, torch.Tensor], metadata: Mapping[str, Any]) -> None:
@@ -105,6 +81,9 @@ def read_checkpoint(path: Path) -> Any:
     if not path.is_file():
         msg = f"{path} does not exist or is no file."
         raise UserError(msg, hint="Give the path of a .pt, .pth or .safetensors file.")
+    if path.suffix in KERAS_SUFFIXES:
+        msg = f"{path} is a Keras file; weights of a torch model are needed here."
+        raise UserError(msg, hint="Give a .pt, .pth or .safetensors file.")
     if path.suffix == ".onnx":
         msg = f"{path} is an ONNX graph; weights of a torch model are needed here."
         raise UserError(msg, hint="Give a .pt, .pth or .safetensors file.")
@@ -147,39 +126,18 @@ def load_into(model: torch.nn.Module, state_dict: Mapping[str, torch.Tensor], so
     if len(missing) == len(own):
         lines = [f"The weights in {source} belong to another model; not one of {len(own)} names is the same:"]
     if missing:
-        lines.append(f"  missing in the file: {_shorten(missing)}")
+        lines.append(f"  missing in the file: {shorten(missing)}")
     if unexpected:
-        lines.append(f"  not in the model: {_shorten(unexpected)}")
+        lines.append(f"  not in the model: {shorten(unexpected)}")
     if shapes:
         told = [f"{name} {tuple(state_dict[name].shape)}, expected {tuple(own[name].shape)}" for name in shapes]
-        lines.append(f"  other shapes: {_shorten(told)}")
+        lines.append(f"  other shapes: {shorten(told)}")
     raise UserError("\n".join(lines), hint="Check model.model_name, model.input_shape and the file.")
 
 
-def transfer(model: torch.nn.Module, state_dict: Mapping[str, torch.Tensor]) -> TransferReport:
-    """Copy every tensor whose name and shape are the same in both, and report the others.
-
-    Raises:
-        UserError: When not one tensor fits.
-    """
-    own = model.state_dict()
-    shared = [name for name in own if name in state_dict]
-    fitting = {name: state_dict[name] for name in shared if own[name].shape == state_dict[name].shape}
-    report = TransferReport(
-        loaded=tuple(fitting),
-        other_shape=tuple(name for name in shared if name not in fitting),
-        absent=tuple(name for name in own if name not in state_dict),
-        unused=tuple(name for name in state_dict if name not in own),
-    )
-    if not fitting:
-        msg = f"Not one tensor of the checkpoint fits the model: {report}."
-        raise UserError(msg, hint="Give a checkpoint of the same architecture in model.pretrained_model_path.")
-    model.load_state_dict(own | fitting)
-    return report
-
-
 def _read_torch(path: Path) -> Any:
-    harmless: list[Any] = [argparse.Namespace, *_numpy_scalars()]  # timm's checkpoints hold them; they run no code
+    # The checkpoints of timm and of ST's services hold these; they run no code.
+    harmless: list[Any] = [argparse.Namespace, types.SimpleNamespace, *_numpy_scalars()]
     try:
         with warnings.catch_warnings(), torch.serialization.safe_globals(harmless):
             warnings.simplefilter("ignore")  # torch's remark on TorchScript archives, refused below
@@ -253,7 +211,7 @@ def _unwrapped(state: StateDict) -> StateDict:
 def _no_weights(path: Path, content: Any) -> str:
     if isinstance(content, Mapping):
         names = [str(name) for name in content]
-        return f"{path} holds no weights; it is a dictionary with the keys {_shorten(names) or '(none)'}."
+        return f"{path} holds no weights; it is a dictionary with the keys {shorten(names) or '(none)'}."
     return f"{path} holds no weights but a {type(content).__name__}."
 
 
@@ -271,6 +229,7 @@ def _class_counts(
     return changes.pop() if len(changes) == 1 and len(layers) == 1 else None
 
 
-def _shorten(names: list[str] | tuple[str, ...]) -> str:
+def shorten(names: list[str] | tuple[str, ...]) -> str:
+    """Return names in a row, the rest of a long row as a number."""
     shown = ", ".join(names[:SHOWN])
     return shown if len(names) <= SHOWN else f"{shown} and {len(names) - SHOWN} more"

@@ -19,10 +19,13 @@ from torchvision.utils import make_grid
 
 from zoo_core.artifacts import METADATA_KEY
 from zoo_core.data.loader import EvalLoader
-from zoo_core.protocols import ProgressTask, TrainJob
+from zoo_core.protocols import TRAIN, ProgressTask, TrainJob
 from zoo_core.results import MetricValue
 from zoo_core.training.atomic import write_atomically
+from zoo_core.training.board import Board
 from zoo_core.training.checkpoint import save_weights
+from zoo_core.training.history import keep_history
+from zoo_core.training.journal import Journal
 from zoo_core.training.layers import without_splits
 from zoo_core.training.learner import Learner, diverged
 from zoo_core.training.monitor import LOSS, TRAIN_LOSS, EarlyStopping
@@ -33,6 +36,7 @@ from zoo_core.training.resume import (
     TRAINING_KEY,
     Resumed,
     candidate_path,
+    describe_best,
     promote,
     settle_best,
 )
@@ -62,9 +66,18 @@ class EpochKeeper(Callback):  # type: ignore[misc] # Lightning is untyped here
     """Validate after every epoch, keep the best weights, the complete state and the table, and stop early."""
 
     def __init__(
-        self, job: TrainJob, loader: EvalLoader, rules: Rules, record: TrainingRecord, *, resumed: Resumed | None
+        self,
+        job: TrainJob,
+        loader: EvalLoader,
+        rules: Rules,
+        record: TrainingRecord,
+        *,
+        board: Board | None,
+        resumed: Resumed | None,
     ) -> None:
         self._job = job
+        self._board = board
+        self._journal = Journal(rules.epochs, job.training.callbacks)
         self._loader = loader
         self._rules = rules
         self._record = record
@@ -89,12 +102,14 @@ class EpochKeeper(Callback):  # type: ignore[misc] # Lightning is untyped here
     def on_train_start(self, trainer: Trainer, pl_module: Learner) -> None:
         """Find the best weights of an interrupted training; open the bar of an epoch that goes on in the middle."""
         if self._resumed is not None:
-            note = (
-                settle_best(self._record, self._job.best_path, self._resumed.path) if trainer.is_global_zero else None
-            )
+            best, source = self._job.best_path, self._resumed.path
+            monitor = self._rules.monitor.name
+            note = settle_best(self._record, best, source, monitor) if trainer.is_global_zero else None
             state, note = gather_objects((self._record.to_state(), note))[0]
             self._record = TrainingRecord.from_state(state)
             self._notes.extend([note] if note else [])
+            if trainer.is_global_zero and source == self._job.last_path and self._position[1] == 0:
+                self._keep_history()  # which an interruption may have left undone
         epoch, batch = self._position
         if batch:
             self._open_bar(epoch, len(pl_module.loader) - batch)
@@ -103,19 +118,30 @@ class EpochKeeper(Callback):  # type: ignore[misc] # Lightning is untyped here
         """Open the bar of the epoch."""
         self._open_bar(trainer.current_epoch, len(pl_module.loader))
 
+    def on_train_batch_start(self, trainer: Trainer, pl_module: Learner, batch: Any, batch_idx: int) -> None:
+        """Log the learning rate of an epoch, which is known once its first batch comes."""
+        if batch_idx == 0 and trainer.is_global_zero:
+            self._journal.begin_epoch(trainer.current_epoch, current_rate(trainer.optimizers[0]))
+
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: Learner, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Show the loss; save pictures, and the state inside the epoch, where the section says so."""
-        values = dict(self._last)
-        if pl_module.device.type == "cpu" or batch_idx % LOOK_EVERY == 0:
-            values[LOSS] = float(outputs[LOSS]) * self._job.training.grad_accum_steps
-        self._advance(**values)
+        """Show and log the loss; save pictures, and the state inside the epoch, where the section says so."""
         done, section = batch_idx + 1, self._job.training
+        values, batches = dict(self._last), len(pl_module.loader)
+        logs = trainer.is_global_zero and done % section.log_interval == 0
+        if pl_module.device.type == "cpu" or batch_idx % LOOK_EVERY == 0 or logs:
+            values[LOSS] = float(outputs[LOSS]) * section.grad_accum_steps
+        self._advance(**values)
+        self._journal.count(len(batch[0]))
+        if logs:
+            rate = current_rate(trainer.optimizers[0])
+            self._journal.batch(trainer.current_epoch, done, batches, values[LOSS], rate)
         if section.save_images and batch_idx % section.log_interval == 0 and trainer.is_global_zero:
             self._save_pictures(batch[0], trainer.current_epoch + 1, done)
-        whole = done % section.grad_accum_steps == 0 and done < len(pl_module.loader)
+        whole = done % section.grad_accum_steps == 0 and done < batches
         if section.recovery_interval and whole and done % section.recovery_interval == 0:
+            self._agree_on_statistics(trainer, pl_module)
             self._save(trainer, trainer.current_epoch, done)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: Learner) -> None:
@@ -130,7 +156,7 @@ class EpochKeeper(Callback):  # type: ignore[misc] # Lightning is untyped here
         if not math.isfinite(losses[LOSS]):
             raise diverged(losses[LOSS], epoch, rate)
         found = self._validate(trainer, pl_module)
-        trained = MetricValue(name=TRAIN_LOSS, value=losses[LOSS], higher_is_better=False)
+        trained = MetricValue(name=TRAIN_LOSS, value=losses[LOSS], higher_is_better=False, split=TRAIN)
         measured = {**found.by_name, TRAIN_LOSS: trained}
         pl_module.rate.end_epoch(epoch, measured)
         self._add_row(epoch, rate, losses, found)
@@ -140,17 +166,15 @@ class EpochKeeper(Callback):  # type: ignore[misc] # Lightning is untyped here
             self._write_candidate(pl_module)
         self._save(trainer, epoch + 1, 0)
         if trainer.is_global_zero:
-            if better:
-                promote(self._job.best_path)
-            self._record.write(self._job.work_dir)
+            self._write_epoch(better=better)
+            self._journal.end_epoch(epoch, measured, self._record.rows[-1]["seconds"], better=better)
         trainer.strategy.barrier("zoo epoch")
-        self._close_bar(measured, epoch, rate)
+        self._close_bar(measured)
         if stops:
             trainer.should_stop = True
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: Learner, checkpoint: dict[str, Any]) -> None:
         """Add our part of the state: plain numbers, texts and tensors only."""
-        sums, images = pl_module.meter.totals()
         epoch, batch = self._position
         early, average = self._rules.early, pl_module.average
         checkpoint[METADATA_KEY] = json.dumps(dict(self._job.metadata))
@@ -160,7 +184,7 @@ class EpochKeeper(Callback):  # type: ignore[misc] # Lightning is untyped here
             "rate": pl_module.rate.state(),
             "early": None if early is None else early.state(),
             "average": None if average is None else average.state(),
-            "meter": {"sums": sums, "images": images},
+            "meters": [list(totals) for totals in gather_objects(pl_module.meter.totals())],
             "updates": pl_module.updates,
             "epoch": epoch,
             "batch": batch,
@@ -178,10 +202,7 @@ class EpochKeeper(Callback):  # type: ignore[misc] # Lightning is untyped here
         return {name: sum(sums.get(name, 0.0) for sums, _ in parts) / images for name in names}
 
     def _validate(self, trainer: Trainer, learner: Learner) -> Validation:
-        if trainer.world_size > 1 and self._job.training.dist_bn:
-            distribute_bn(learner.model, trainer.world_size, reduce=self._job.training.dist_bn == "reduce")
-            if learner.average is not None:
-                distribute_bn(learner.best_model, trainer.world_size, reduce=self._job.training.dist_bn == "reduce")
+        self._agree_on_statistics(trainer, learner)
         found = validate(
             learner.best_model,
             learner.criterion,
@@ -190,12 +211,23 @@ class EpochKeeper(Callback):  # type: ignore[misc] # Lightning is untyped here
             precision=trainer.precision_plugin.forward_context,
             gather=gather_objects,
             after_batch=self._advance,
+            mirrored=self._job.training.tta > 0,
         )
         learner.train()
         for skipped in gather_objects(learner.loader.skipped):
             self._record.add_skipped(skipped)
+        for skip in found.skipped:
+            if skip.path not in self._record.skipped and trainer.is_global_zero:
+                log.warning("Left out of the validation: %s: %s", skip.path, skip.reason)
         self._record.add_skipped(found.skipped)
         return found
+
+    def _agree_on_statistics(self, trainer: Trainer, learner: Learner) -> None:
+        """Give all processes the same statistics of batch normalisation, as `dist_bn` says."""
+        how = self._job.training.dist_bn
+        if trainer.world_size > 1 and how:
+            for model in {id(model): model for model in (learner.model, learner.best_model)}.values():
+                distribute_bn(model, trainer.world_size, reduce=how == "reduce")
 
     def _add_row(self, epoch: int, rate: float, losses: Mapping[str, float], found: Validation) -> None:
         row: Row = {"epoch": epoch + 1, "lr": rate, TRAIN_LOSS: losses[LOSS]}
@@ -206,8 +238,9 @@ class EpochKeeper(Callback):  # type: ignore[misc] # Lightning is untyped here
         self._record.rows.append(row)
 
     def _take_best(self, epoch: int, measured: Mapping[str, MetricValue], found: Validation) -> bool:
-        value = measured[self._rules.monitor.name].value
-        return self._record.take_best(epoch + 1, value, found.metrics, higher=self._rules.higher)
+        deciding = measured[self._rules.monitor.name]
+        metrics = found.metrics if deciding.name in found.by_name else (deciding, *found.metrics)
+        return self._record.take_best(epoch + 1, deciding.value, metrics, higher=self._rules.higher)
 
     def _stops(self, epoch: int, measured: Mapping[str, MetricValue]) -> bool:
         early = self._rules.early
@@ -218,14 +251,27 @@ class EpochKeeper(Callback):  # type: ignore[misc] # Lightning is untyped here
             self._record.stopped_early = True
         return True
 
+    def _write_epoch(self, *, better: bool) -> None:
+        """Write what an epoch leaves beside the last checkpoint: best weights, kept checkpoint, table, events."""
+        job, record = self._job, self._record
+        if better:
+            promote(job.best_path)
+        self._keep_history()
+        record.write(job.work_dir)
+        record.write_table(job.best_path.parent)
+        if self._board is not None:
+            self._board.write(record.rows[-1])
+
+    def _keep_history(self) -> None:
+        name, count = self._rules.monitor.name, self._job.training.checkpoint_hist
+        column = name if name == TRAIN_LOSS else f"val_{name}"
+        if self._record.rows:
+            keep_history(self._job.last_path, self._record.rows, column, count, higher=self._rules.higher)
+
     def _write_candidate(self, learner: Learner) -> None:
         """Write the best weights beside their place; they are moved there once the checkpoint knows of them."""
-        described = {
-            "epoch": self._record.best_epoch,
-            "monitor": self._rules.monitor.name,
-            "metrics": {metric.name: metric.value for metric in self._record.best_metrics},
-            "average": learner.average is not None,
-        }
+        average, dropout = learner.average is not None, self._job.training.dropout
+        described = describe_best(self._record, self._rules.monitor.name, average=average, dropout=dropout)
         weights = without_splits(learner.best_model.state_dict())
         save_weights(candidate_path(self._job.best_path), weights, {**self._job.metadata, TRAINING_KEY: described})
 
@@ -247,21 +293,13 @@ class EpochKeeper(Callback):  # type: ignore[misc] # Lightning is untyped here
         if self._bar is not None:
             self._bar.advance(1, **values)
 
-    def _close_bar(self, measured: Mapping[str, MetricValue], epoch: int, rate: float) -> None:
+    def _close_bar(self, measured: Mapping[str, MetricValue]) -> None:
         name = self._rules.monitor.name
         self._last = {f"val_{name}" if name != TRAIN_LOSS else name: measured[name].value}
         if self._bar is not None:
             self._bar.advance(0, **{LOSS: measured[TRAIN_LOSS].value}, **self._last)
         self._bars.close()
         self._bar = None
-        log.debug(
-            "epoch %d/%d: lr %g, train loss %.4g, validation %s",
-            epoch + 1,
-            self._rules.epochs,
-            rate,
-            measured[TRAIN_LOSS].value,
-            ", ".join(f"{metric.name} {metric.value:.4g}" for metric in measured.values()),
-        )
 
 
 def gather_objects(found: Any) -> list[Any]:

@@ -23,6 +23,8 @@ from zoo_core.training.schedule import LearningRate, current_rate
 from zoo_core.training.validation import loss_parts
 
 BatchTransform = Callable[[torch.Tensor, Any], tuple[torch.Tensor, Any]]
+BatchMetrics = Callable[[Any, Any], Mapping[str, torch.Tensor]]
+"""Measure the outputs of a training batch against its targets, for the curves; scalars by name."""
 RateBuilder = Callable[[torch.optim.Optimizer], LearningRate]
 
 
@@ -36,7 +38,7 @@ class LossMeter:
     def add(self, parts: Mapping[str, torch.Tensor], images: int) -> None:
         """Take the mean losses of one batch."""
         for name, part in parts.items():
-            value = part.detach().double().reshape(()) * images
+            value = part.detach().reshape(()).to(_exact(part.device)) * images
             self.sums[name] = self.sums[name] + value if name in self.sums else value
         self.images += images
 
@@ -44,12 +46,11 @@ class LossMeter:
         """Return the sums and the number of images as plain numbers."""
         return {name: float(value) for name, value in self.sums.items()}, self.images
 
-    def restore(self, state: Mapping[str, Any], device: torch.device) -> None:
-        """Go on from a checkpoint."""
-        self.sums = {
-            name: torch.tensor(value, dtype=torch.float64, device=device) for name, value in state["sums"].items()
-        }
-        self.images = state["images"]
+    def restore(self, sums: Mapping[str, float], images: int, device: torch.device) -> None:
+        """Go on from the totals in a checkpoint."""
+        kind = _exact(device)
+        self.sums = {name: torch.tensor(value, dtype=kind, device=device) for name, value in sums.items()}
+        self.images = images
 
 
 class Learner(LightningModule):  # type: ignore[misc] # Lightning is untyped here
@@ -67,7 +68,8 @@ class Learner(LightningModule):  # type: ignore[misc] # Lightning is untyped her
         loader: TrainLoader,
         *,
         mix: BatchTransform | None,
-        frozen: tuple[torch.nn.Module, ...],
+        measure: BatchMetrics | None,
+        frozen: tuple[str, ...],
         rate: float,
         build_rate: RateBuilder,
         seed: int,
@@ -83,6 +85,7 @@ class Learner(LightningModule):  # type: ignore[misc] # Lightning is untyped her
         self.updates = 0 if resumed is None else resumed.updates
         self.rate: LearningRate
         self._mix = mix
+        self._measure = measure
         self._frozen = frozen
         self._initial_rate = rate
         self._build_rate = build_rate
@@ -97,8 +100,8 @@ class Learner(LightningModule):  # type: ignore[misc] # Lightning is untyped her
     def train(self, mode: bool = True) -> Learner:
         """Switch to training or evaluation; frozen layers always stay in evaluation mode, as in Keras."""
         super().train(mode)
-        for module in self._frozen:
-            module.train(False)
+        for name in self._frozen:  # by name, since `sync_bn` replaces modules after this one was built
+            self.model.get_submodule(name).train(False)
         return self
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
@@ -118,7 +121,8 @@ class Learner(LightningModule):  # type: ignore[misc] # Lightning is untyped her
         if self.average is not None and self._resumed.average is not None:
             self.average.restore(self._resumed.average)
         if self._resumed.batch:
-            self.meter.restore(self._resumed.meter, self.device)
+            sums, images = self._resumed.meters[self.global_rank]
+            self.meter.restore(sums, images, self.device)
 
     def on_train_start(self) -> None:
         """Choose the first batch, which is in the middle of an epoch after some interruptions."""
@@ -143,14 +147,21 @@ class Learner(LightningModule):  # type: ignore[misc] # Lightning is untyped her
         images, targets = batch
         if self._mix is not None:
             images, targets = self._mix(images, targets)
-        parts = loss_parts(self.criterion(self.model(images), targets))
-        self.meter.add(parts, len(images))
+        outputs = self.model(images)
+        parts = loss_parts(self.criterion(outputs, targets))
+        self.meter.add({**self._measured(outputs, targets), **parts}, len(images))
         loss = parts[LOSS]
         if self._looks_now(batch_idx) and not bool(torch.isfinite(loss)):
             raise diverged(
                 float(loss.detach()), self.current_epoch, current_rate(self.trainer.optimizers[0]), batch_idx
             )
         return loss
+
+    def _measured(self, outputs: Any, targets: Any) -> Mapping[str, torch.Tensor]:
+        if self._measure is None:
+            return {}
+        with torch.no_grad():
+            return self._measure(outputs, targets)
 
     def _looks_now(self, batch_idx: int) -> bool:
         """Tell whether the loss is looked at; on a GPU that means waiting, and with several processes all must stop."""
@@ -178,6 +189,10 @@ class Learner(LightningModule):  # type: ignore[misc] # Lightning is untyped her
         if section.clip_grad is not None:
             parameters = model_parameters(self.model, exclude_head=section.clip_mode == "agc")
             dispatch_clip_grad(parameters, value=section.clip_grad, mode=section.clip_mode)
+
+
+def _exact(device: torch.device) -> torch.dtype:
+    return torch.float32 if device.type == "mps" else torch.float64  # mps has no double precision
 
 
 def diverged(loss: float, epoch: int, rate: float, batch: int | None = None) -> UserError:

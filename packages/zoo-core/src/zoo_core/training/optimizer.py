@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
-from timm.optim import create_optimizer_v2, list_optimizers
+from timm.optim import create_optimizer_v2, get_optimizer_info, list_optimizers
 
 from zoo_core.config.sections import OptimizerSection, TrainingSection
-from zoo_core.errors import UserError
+from zoo_core.errors import MissingError, UserError
 from zoo_core.names import did_you_mean
+from zoo_core.training.layers import classifier_layers
 
 _SQUARE_ROOT_NAMES = ("ada", "lamb")
+CONFIGURATION = "pretrained_cfg"
+"""Attribute in which timm looks for the name of a model's classifier."""
+DEFAULT_MOMENTUM = OptimizerSection.model_fields["momentum"].default
 
 
 def learning_rate(training: TrainingSection, world: int) -> float:
@@ -35,28 +41,29 @@ def build_optimizer(
     """Build timm's optimizer over the model's trainable parameters; those of the loss join without weight decay.
 
     Raises:
-        UserError: When the optimizer is unknown, refuses an option, or nothing is left to train.
+        UserError: When the optimizer is unknown, lacks or refuses an option, or nothing is left to train.
+        MissingError: When the optimizer needs a package or a GPU that is not there.
     """
     if not any(parameter.requires_grad for parameter in model.parameters()):
         msg = "training.frozen_layers freezes every layer, so there is nothing to train."
         raise UserError(msg, hint="Leave at least one layer out of training.frozen_layers.")
     name = section.opt.lower()
+    _refuse_unfit(section, name)
     try:
-        optimizer = create_optimizer_v2(
-            model,
-            opt=name,
-            lr=lr,
-            weight_decay=section.weight_decay,
-            momentum=section.momentum,
-            layer_decay=section.layer_decay,
-            **_options(section, name),
-        )
-    except (ValueError, TypeError, KeyError, AssertionError) as error:
-        known = list_optimizers()
-        if name.rpartition("_")[2] not in known:
-            hint = did_you_mean(name, known) or f"Known are: {', '.join(known)}."
-            msg = f'training.optimizer.opt: there is no optimizer "{section.opt}".'
-            raise UserError(msg, hint=hint) from error
+        with _classifier_named(model):
+            optimizer = create_optimizer_v2(
+                model,
+                opt=name,
+                lr=lr,
+                weight_decay=section.weight_decay,
+                momentum=section.momentum,
+                layer_decay=section.layer_decay,
+                **_options(section, name),
+            )
+    except (ImportError, ValueError, TypeError, KeyError, AssertionError) as error:
+        if isinstance(error, ImportError) or "CUDA" in str(error):
+            msg = f"training.optimizer.opt: {name} cannot be used here: {error}."
+            raise MissingError(msg, hint="Install what the message names, or choose another optimizer.") from error
         msg = f"training.optimizer: {name} refuses its settings: {error}"
         raise UserError(msg, hint="Change or remove the setting that the message names.") from error
     own = [parameter for parameter in criterion.parameters() if parameter.requires_grad]
@@ -64,6 +71,49 @@ def build_optimizer(
         optimizer.add_param_group({"params": own, "weight_decay": 0.0})
     built: torch.optim.Optimizer = optimizer
     return built
+
+
+@contextmanager
+def _classifier_named(model: torch.nn.Module) -> Iterator[None]:
+    """Tell timm which layers are the last ones, for models that it does not know, so that `layer_decay` acts."""
+    if hasattr(model, "group_matcher") or hasattr(model, CONFIGURATION):
+        yield
+        return
+    setattr(model, CONFIGURATION, {"classifier": tuple(sorted(classifier_layers(model)))})
+    try:
+        yield
+    finally:
+        delattr(model, CONFIGURATION)
+
+
+def _refuse_unfit(section: OptimizerSection, name: str) -> None:
+    """Refuse an unknown optimizer, and options that timm would leave out without a word.
+
+    Raises:
+        UserError: Naming the key.
+    """
+    known = list_optimizers()
+    base = name.rpartition("_")[2]
+    if base not in known:
+        hint = did_you_mean(name, known) or f"Known are: {', '.join(known)}."
+        msg = f'training.optimizer.opt: there is no optimizer "{section.opt}".'
+        raise UserError(msg, hint=hint)
+    info = get_optimizer_info(base)
+    if info.second_order:
+        msg = f"training.optimizer.opt: {name} needs second derivatives, which are not computed here."
+        raise UserError(msg, hint="Choose another optimizer, such as adamw.")
+    lacking = {
+        "opt_eps": section.opt_eps is not None and not info.has_eps,
+        "opt_betas": section.opt_betas is not None and not info.has_betas,
+        "momentum": section.momentum not in (DEFAULT_MOMENTUM, 0) and not info.has_momentum,
+    }
+    for key, unfit in lacking.items():
+        if unfit:
+            msg = f"training.optimizer.{key}: {name} has no such setting."
+            raise UserError(msg, hint=f"Remove training.optimizer.{key}.")
+    if section.opt_betas is not None and len(section.opt_betas) != info.num_betas:
+        msg = f"training.optimizer.opt_betas: {name} takes {info.num_betas} numbers, found {len(section.opt_betas)}."
+        raise UserError(msg)
 
 
 def _options(section: OptimizerSection, name: str) -> dict[str, Any]:

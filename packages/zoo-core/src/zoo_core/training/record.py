@@ -84,15 +84,24 @@ class TrainingRecord:
         Raises:
             RunStoreError: When the folder cannot be written.
         """
-        summary, events = folder / SUMMARY, folder / EVENTS
+        events = folder / EVENTS
+        summary = self.write_table(folder)
+        write_text_atomically(events, "".join(f"{_event(row)}\n" for row in self.rows))
+        return summary, events
+
+    def write_table(self, folder: Path) -> Path:
+        """Write the table as `summary.csv`.
+
+        Raises:
+            RunStoreError: When the folder cannot be written.
+        """
         columns = list(dict.fromkeys(name for row in self.rows for name in row))
         text = io.StringIO()
         writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
         writer.writeheader()
         writer.writerows({name: _plain(value) for name, value in row.items()} for row in self.rows)
-        write_text_atomically(summary, text.getvalue())
-        write_text_atomically(events, "".join(f"{_event(row)}\n" for row in self.rows))
-        return summary, events
+        write_text_atomically(folder / SUMMARY, text.getvalue())
+        return folder / SUMMARY
 
 
 def _plain(value: float) -> str:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import torch
 from timm.scheduler import create_scheduler_v2
 
-from zoo_core.config.sections import CallbacksSection, ReduceOnPlateauSection, TrainingSection
+from zoo_core.config.sections import LrSchedulerSection, ReduceOnPlateauSection, TrainingSection
 from zoo_core.config.values import Schedule
 from zoo_core.errors import UserError
 from zoo_core.results import MetricValue
@@ -22,6 +22,9 @@ from zoo_core.training.monitor import find_metric, improves, is_higher_better
 
 log = logging.getLogger("zoo")
 
+STEP_EPOCHS = 90
+DECAY_SHARE = 0.2
+"""timm's defaults of `decay_epochs`: for `step`, and for `wsd` and `rsqrt`."""
 PLATEAU_THRESHOLD = 1e-4
 """Relative improvement below which timm's `plateau` sees none."""
 
@@ -97,29 +100,14 @@ class TimmRate:
         section = training.lr_scheduler
         self._by_updates = section.sched_on_updates
         self._updates_per_epoch = updates
-        self._scheduler, self.epochs = create_scheduler_v2(
-            optimizer,
-            sched=section.sched,
-            num_epochs=training.epochs,
-            decay_epochs=section.decay_epochs,
-            decay_milestones=list(section.decay_milestones),
-            cooldown_epochs=section.cooldown_epochs,
-            decay_rate=section.decay_rate,
-            min_lr=section.min_lr,
-            warmup_lr=section.warmup_lr,
-            warmup_epochs=section.warmup_epochs,
-            warmup_prefix=section.warmup_prefix,
-            noise=section.lr_noise,
-            noise_pct=section.lr_noise_pct,
-            noise_std=section.lr_noise_std,
-            noise_seed=seed % (1 << 31),
-            cycle_mul=section.lr_cycle_mul,
-            cycle_decay=section.lr_cycle_decay,
-            cycle_limit=section.lr_cycle_limit,
-            k_decay=section.lr_k_decay,
-            step_on_epochs=not section.sched_on_updates,
-            updates_per_epoch=updates,
-        )
+        try:
+            self._scheduler, self.epochs = _timm_schedule(optimizer, section, training.epochs, updates, seed)
+        except (ValueError, AssertionError) as error:
+            msg = f"training.lr_scheduler: {section.sched} refuses its settings: {error}"
+            raise UserError(msg, hint="Change the setting that the message names.") from error
+        if self._scheduler is None:
+            msg = f"training.lr_scheduler.sched: the installed timm has no schedule {section.sched}."
+            raise UserError(msg, hint="Update timm, or choose another schedule.")
 
     def begin_epoch(self, epoch: int) -> None:
         """Set the rate of the epoch."""
@@ -143,6 +131,36 @@ class TimmRate:
         """Do nothing."""
 
 
+def _timm_schedule(
+    optimizer: torch.optim.Optimizer, section: LrSchedulerSection, epochs: int, updates: int, seed: int
+) -> tuple[Any, int]:
+    share = section.sched in ("wsd", "rsqrt")
+    schedule: tuple[Any, int] = create_scheduler_v2(
+        optimizer,
+        sched=section.sched,
+        num_epochs=epochs,
+        decay_epochs=section.decay_epochs or (DECAY_SHARE if share else STEP_EPOCHS),
+        decay_milestones=list(section.decay_milestones),
+        cooldown_epochs=section.cooldown_epochs,
+        decay_rate=section.decay_rate,
+        min_lr=section.min_lr,
+        warmup_lr=section.warmup_lr,
+        warmup_epochs=section.warmup_epochs,
+        warmup_prefix=section.warmup_prefix,
+        noise=section.lr_noise,
+        noise_pct=section.lr_noise_pct,
+        noise_std=section.lr_noise_std,
+        noise_seed=seed % (1 << 31),
+        cycle_mul=section.lr_cycle_mul,
+        cycle_decay=section.lr_cycle_decay,
+        cycle_limit=section.lr_cycle_limit,
+        k_decay=section.lr_k_decay,
+        step_on_epochs=not section.sched_on_updates,
+        updates_per_epoch=updates,
+    )
+    return schedule
+
+
 @dataclass(slots=True)
 class PlateauRate:
     """Multiply the rate by a factor after `limit` epochs without improvement, after a linear warm-up."""
@@ -161,6 +179,8 @@ class PlateauRate:
     """Whether the threshold is a share of the best value."""
     warmup_epochs: int = 0
     warmup_rate: float = 0.0
+    shown: bool = True
+    """Whether reductions are shown on the screen."""
     best: float | None = None
     bad: int = 0
     cooling: int = 0
@@ -193,7 +213,8 @@ class PlateauRate:
         if self.bad >= self.limit and self.rate > self.min_rate:
             self.rate = max(self.rate * self.factor, self.min_rate)
             self.bad, self.cooling = 0, self.cooldown
-            log.info("Learning rate lowered to %g: %s no longer improves.", self.rate, self.metric)
+            text = "Learning rate lowered to %g: %s no longer improves."
+            log.info(text, self.rate, self.metric, extra={"screen": self.shown})
 
     def state(self) -> dict[str, Any]:
         """Return rate, best value and counters."""
@@ -246,19 +267,6 @@ class FormulaRate:
         self.rate = state["rate"]
 
 
-def rate_callback(callbacks: CallbacksSection) -> str | None:
-    """Return the name of the callback that sets the learning rate, if there is one.
-
-    Raises:
-        UserError: When there are several.
-    """
-    names = [name for name in ("ReduceLROnPlateau", "LearningRateScheduler") if getattr(callbacks, name) is not None]
-    if len(names) > 1:
-        msg = f"training.callbacks: {' and '.join(names)} both set the learning rate."
-        raise UserError(msg, hint="Keep one of them.")
-    return names[0] if names else None
-
-
 def build_rate(
     optimizer: torch.optim.Optimizer,
     training: TrainingSection,
@@ -272,10 +280,9 @@ def build_rate(
     """Build the schedule that the `training` section asks for; a callback goes before `lr_scheduler`.
 
     Raises:
-        UserError: When several callbacks set the rate, or a monitored metric does not exist.
+        UserError: When a monitored metric does not exist, or timm refuses the schedule.
     """
     section = training.lr_scheduler
-    rate_callback(training.callbacks)
     if training.callbacks.LearningRateScheduler is not None:
         return FormulaRate(optimizer, rate, training.epochs, training.callbacks.LearningRateScheduler.schedule)
     if training.callbacks.ReduceLROnPlateau is not None:
@@ -293,6 +300,7 @@ def build_rate(
             min_rate=reduce.min_lr,
             threshold=reduce.min_delta,
             relative=False,
+            shown=bool(reduce.verbose),
         )
     if section.sched == "plateau":
         return PlateauRate(

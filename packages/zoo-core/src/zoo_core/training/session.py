@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from math import ceil, lcm
 from typing import Any
@@ -12,22 +13,26 @@ import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.strategies import DDPStrategy
 
+from zoo_core.config.training_rules import rate_callback
 from zoo_core.data.loader import EvalLoader, TrainLoader, eval_loader, train_loader
 from zoo_core.data.seeding import derive_seed, seed_everything
 from zoo_core.errors import UserError
 from zoo_core.protocols import TrainJob, TrainOutcome
 from zoo_core.results import MetricValue
+from zoo_core.training.board import Board
 from zoo_core.training.checkpoint_io import SafeCheckpointIO
 from zoo_core.training.hardware import Hardware
 from zoo_core.training.keeper import EpochKeeper, Rules
 from zoo_core.training.layers import prepare_layers
 from zoo_core.training.learner import Learner
+from zoo_core.training.mirror import require_mirroring
 from zoo_core.training.monitor import LOSS, TRAIN_LOSS, EarlyStopping, find_metric, is_higher_better, plain_name
 from zoo_core.training.optimizer import learning_rate
 from zoo_core.training.processes import LocalEnvironment
 from zoo_core.training.record import EVENTS, SUMMARY, TrainingRecord
-from zoo_core.training.resume import differences, facts_of, read_resumed, settle_best
-from zoo_core.training.schedule import LearningRate, build_rate, rate_callback
+from zoo_core.training.resume import DECIDING, differences, facts_of, read_resumed, refuse_changes, settle_best
+from zoo_core.training.schedule import LearningRate, build_rate
+from zoo_core.training.sizes import refuse_sizes
 from zoo_core.training.validation import loss_metric, rehearse
 
 log = logging.getLogger("zoo")
@@ -36,13 +41,19 @@ log = logging.getLogger("zoo")
 class Session:
     """Carry one process through a training."""
 
-    def __init__(self, job: TrainJob, hardware: Hardware, *, world: int, rank: int) -> None:
+    def __init__(
+        self, job: TrainJob, hardware: Hardware, *, world: int, rank: int, notes: tuple[str, ...] = ()
+    ) -> None:
         self._job = job
         self._hardware = hardware
         self._world = world
         self._rank = rank
         self._notes: list[str] = []
+        for note in notes:
+            self._note(note)
         training = job.training
+        if training.tta:
+            require_mirroring(job.task, "training.tta")
         seed_everything(derive_seed(job.seed, rank))
         self._mix = job.task.batch_transform()
         splits = int(getattr(job.task, "augmentation_splits", 0))
@@ -51,6 +62,7 @@ class Session:
         self._resumed = None if job.resume_from is None else read_resumed(job.resume_from, job)
         self._criterion = job.task.criterion()
         self._measured, self._monitor = self._find_metrics()
+        refuse_sizes(job.model, job.task)
         self._rate = learning_rate(training, world)
 
     def train(self, environment: LocalEnvironment | None) -> TrainOutcome:
@@ -59,16 +71,30 @@ class Session:
         validation = self._validation_loader()
         try:
             rules = self._rules(loader)
-            self._compare(rules.facts)
             record = TrainingRecord() if self._resumed is None else self._resumed.record
+            self._compare(rules.facts, record)
             if self._is_done(record, rules.epochs):
                 return self._finished(record)
-            keeper = EpochKeeper(self._job, validation, rules, record, resumed=self._resumed)
-            self._fit(keeper, loader, rules.epochs, environment)
+            with self._board(record) as board:
+                keeper = EpochKeeper(self._job, validation, rules, record, board=board, resumed=self._resumed)
+                self._fit(keeper, loader, rules.epochs, environment)
             return self._outcome(keeper.record, keeper.notes)
         finally:
             loader.close()
             validation.close()
+
+    @contextmanager
+    def _board(self, record: TrainingRecord) -> Iterator[Board | None]:
+        """Open the TensorBoard events of the first process, where they are asked for."""
+        job = self._job
+        if not job.training.log_tb or self._rank != 0:
+            yield None
+            return
+        board = Board(job.log_dir or job.work_dir / "logs", done=record.epochs)
+        try:
+            yield board
+        finally:
+            board.close()
 
     def _train_loader(self) -> TrainLoader:
         job = self._job
@@ -111,13 +137,22 @@ class Session:
         default = job.task.monitor()
         train_loss = MetricValue(name=TRAIN_LOSS, value=0.0, higher_is_better=False)
         measured = {default.name: default, LOSS: loss_metric(0.0), TRAIN_LOSS: train_loss}
-        callbacks, wanted = job.training.callbacks, job.training.eval_metric
+        callbacks = job.training.callbacks
         sections = (callbacks.EarlyStopping, callbacks.ReduceLROnPlateau)
+        wanted, key = self._wanted_monitor()
         asked = [wanted, *(section.monitor for section in sections if section is not None)]
         if any(name is not None and name not in measured and plain_name(name) not in measured for name in asked):
             measured = {metric.name: metric for metric in evaluator.compute()} | measured
-        monitor = default if wanted is None else find_metric(wanted, measured, "training.eval_metric")
+        monitor = default if wanted is None else find_metric(wanted, measured, key)
         return measured, monitor
+
+    def _wanted_monitor(self) -> tuple[str | None, str]:
+        """Return the metric that the user wants to decide, and the key it was given under."""
+        training = self._job.training
+        checkpoint = training.callbacks.ModelCheckpoint
+        if training.eval_metric is None and checkpoint is not None:
+            return checkpoint.monitor, "training.callbacks.ModelCheckpoint.monitor"
+        return training.eval_metric, "training.eval_metric"
 
     def _rules(self, loader: TrainLoader) -> Rules:
         section = self._job.training.callbacks.EarlyStopping
@@ -136,12 +171,14 @@ class Session:
         epochs = self._build_rate(loader, torch.optim.SGD([parameter], lr=self._rate)).epochs
         if epochs != self._job.training.epochs:
             self._note(f"The learning-rate schedule makes {epochs} epochs of {self._job.training.epochs}.")
+        checkpoint = self._job.training.callbacks.ModelCheckpoint
+        higher = is_higher_better(self._monitor, "auto" if checkpoint is None else checkpoint.mode)
         return Rules(
             monitor=self._monitor,
-            higher=self._monitor.higher_is_better,
+            higher=higher,
             early=early,
             epochs=epochs,
-            facts=facts_of(self._job, epochs, self._world),
+            facts=facts_of(self._job, epochs, self._world, f"{'highest' if higher else 'lowest'} {self._monitor.name}"),
         )
 
     def _build_rate(self, loader: TrainLoader, optimizer: torch.optim.Optimizer) -> LearningRate:
@@ -156,14 +193,21 @@ class Session:
             measured=self._measured,
         )
 
-    def _compare(self, facts: Mapping[str, Any]) -> None:
-        callback = rate_callback(self._job.training.callbacks)
+    def _compare(self, facts: Mapping[str, Any], record: TrainingRecord) -> None:
+        training = self._job.training
+        callback = rate_callback(training.callbacks)
         if callback is not None:
             self._note(f"training.callbacks.{callback} sets the learning rate, training.lr_scheduler does not.")
-        if self._job.training.tta:
-            self._note("training.tta is accepted and has no effect.")
+        elif training.lr_scheduler.sched != "none" and training.lr_scheduler.warmup_epochs >= facts["epochs"]:
+            warm = training.lr_scheduler.warmup_epochs
+            self._note(f"The warm-up of {warm} epochs is not shorter than the training of {facts['epochs']}.")
         if self._resumed is not None:
-            for difference in differences(self._resumed.facts, facts):
+            if self._job.training.lr_scheduler.start_epoch:
+                self._note("training.lr_scheduler.start_epoch is not used: the checkpoint says where to go on.")
+            refuse_changes(self._resumed, facts)
+            if self._resumed.facts.get(DECIDING, facts[DECIDING]) != facts[DECIDING]:
+                record.forget_best()
+            for difference in differences(self._resumed, facts):
                 self._note(f"Resumed from {self._resumed.path}: {difference}")
 
     def _is_done(self, record: TrainingRecord, epochs: int) -> bool:
@@ -172,10 +216,17 @@ class Session:
     def _finished(self, record: TrainingRecord) -> TrainOutcome:
         """Return the outcome of a training that was finished before it was resumed."""
         job = self._job
+        if record.best_epoch == 0:
+            msg = (
+                f"The training of {job.resume_from} was finished, and another metric is to decide which epoch is best."
+            )
+            raise UserError(msg, hint="Raise training.epochs, or leave the metric as it was.")
         if self._rank == 0:
-            if (lost := settle_best(record, job.best_path, job.resume_from or job.last_path)) is not None:
+            source = job.resume_from or job.last_path
+            if (lost := settle_best(record, job.best_path, source, self._monitor.name)) is not None:
                 raise UserError(lost, hint="The training was finished. Start it again, or raise training.epochs.")
             record.write(job.work_dir)
+            record.write_table(job.best_path.parent)
         return self._outcome(record, ())
 
     def _fit(self, keeper: EpochKeeper, loader: TrainLoader, epochs: int, environment: LocalEnvironment | None) -> None:
@@ -186,6 +237,7 @@ class Session:
             training,
             loader,
             mix=self._mix,
+            measure=getattr(job.task, "train_metrics", None),
             frozen=self._frozen,
             rate=self._rate,
             build_rate=partial(self._build_rate, loader),

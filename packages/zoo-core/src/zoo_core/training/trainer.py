@@ -59,6 +59,7 @@ class LightningTrainer:
         """
         hardware = choose_hardware(self.device, job.training)
         if launched_from_outside():
+            _check_launcher(job)
             return self.run(job, hardware, None)
         if job.training.num_nodes > 1:
             msg = f"training.num_nodes is {job.training.num_nodes}, but no launcher has started this process."
@@ -83,7 +84,30 @@ class LightningTrainer:
         ):
             if not hardware.on_cpu:
                 limit_gpu_memory(self.gpu_memory)
-            return Session(job, hardware, world=world, rank=rank).train(environment)
+            notes = () if not hardware.on_cpu else self._idle_on_cpu(job)
+            return Session(job, hardware, world=world, rank=rank, notes=notes).train(environment)
+
+    def _idle_on_cpu(self, job: TrainJob) -> tuple[str, ...]:
+        """Return a sentence about the options that are set and concern GPUs only."""
+        asked = {
+            "general.gpu_memory_limit": self.gpu_memory,
+            "dataset.pin_mem": job.dataset.pin_mem,
+            "training.synchronize_step": job.training.synchronize_step,
+        }
+        idle = [key for key, value in asked.items() if value]
+        return (f"This training runs on the CPU; {', '.join(idle)} only concerns GPUs.",) if idle else ()
+
+
+def _check_launcher(job: TrainJob) -> None:
+    started, wanted = int(os.environ["WORLD_SIZE"]), job.training.devices * job.training.num_nodes
+    if started != wanted:
+        msg = (
+            f"The launcher has started {started} processes, but training.devices ({job.training.devices}) "
+            f"times training.num_nodes ({job.training.num_nodes}) is {wanted}."
+        )
+        raise UserError(
+            msg, hint="Set training.devices to the processes of one host and training.num_nodes to the hosts."
+        )
 
 
 def _place(job: TrainJob, environment: LocalEnvironment | None) -> tuple[int, int]:

@@ -17,6 +17,7 @@ from zoo_core.data.splits import Subset
 from zoo_core.errors import PluginError
 from zoo_core.protocols import VALIDATION, Batch, Evaluator, ImageDataset, Task
 from zoo_core.results import MetricValue, SkippedFile
+from zoo_core.training.mirror import MirrorAveraged
 from zoo_core.training.monitor import LOSS
 
 TORCH = "torch"
@@ -71,11 +72,15 @@ def validate(
     precision: Callable[[], AbstractContextManager[Any]] = nullcontext,
     gather: Gather = lambda found: [found],
     after_batch: Callable[[], None] = lambda: None,
+    mirrored: bool = False,
 ) -> Validation:
     """Measure a model on every image of a loader; each process takes its part and all get the same result.
 
-    Model and criterion are put into evaluation mode and left there. The loss is the mean over images.
+    Model and criterion are put into evaluation mode and left there. The loss is the mean over images. With `mirrored`
+    the outputs are the mean of those for each image and its mirror image.
     """
+    if mirrored:
+        model = MirrorAveraged(model)
     model.eval()
     criterion.eval()
     evaluator = task.evaluator()

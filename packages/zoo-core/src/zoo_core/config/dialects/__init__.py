@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from zoo_core.config.dialects import keras_optimizers, lr_callbacks, model_input, st_400, st_v3
+from zoo_core.config.dialects import augmentation, keras_optimizers, lr_callbacks, model_input, st_400, st_v3
 from zoo_core.config.dialects.moves import Moves
 
 DIALECTS = (
@@ -13,6 +13,7 @@ DIALECTS = (
     lr_callbacks.rewrite,
     st_400.rewrite,
     model_input.rewrite,
+    augmentation.rewrite,
 )
 """In the order in which they are applied: the oldest placement first, so that a later one can take it on."""
 

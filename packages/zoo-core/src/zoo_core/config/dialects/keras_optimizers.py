@@ -36,6 +36,7 @@ BETAS = ("beta_1", "beta_2")
 CLIPPING = {"clipnorm": "norm", "global_clipnorm": "norm", "clipvalue": "value"}
 COMMON = {"weight_decay": "weight_decay"}
 NO_DECAY = {"weight_decay": 0.0}
+USUAL = {"opt_eps": 1e-7, **NO_DECAY}
 IGNORED = ("name", "jit_compile")
 
 OPTIMIZERS = {
@@ -43,20 +44,22 @@ OPTIMIZERS = {
     "RMSprop": KerasOptimizer(
         "rmsprop",
         arguments={"rho": "options.alpha", "momentum": "momentum", "centered": "options.centered", **EPSILON},
-        defaults={"momentum": 0.0, "options": {"alpha": 0.9}, **NO_DECAY},
+        defaults={"momentum": 0.0, "options": {"alpha": 0.9}, **USUAL},
     ),
-    "Adam": KerasOptimizer("adam", arguments={"amsgrad": "options.amsgrad", **EPSILON}, defaults=NO_DECAY),
+    "Adam": KerasOptimizer("adam", arguments={"amsgrad": "options.amsgrad", **EPSILON}, defaults=USUAL),
     "AdamW": KerasOptimizer(
-        "adamw", arguments={"amsgrad": "options.amsgrad", **EPSILON}, defaults={"weight_decay": 0.004}
+        "adamw", arguments={"amsgrad": "options.amsgrad", **EPSILON}, defaults={**USUAL, "weight_decay": 0.004}
     ),
-    "Nadam": KerasOptimizer("nadam", arguments=EPSILON, defaults=NO_DECAY),
-    "Adamax": KerasOptimizer("adamax", arguments=EPSILON, defaults=NO_DECAY),
+    "Nadam": KerasOptimizer("nadam", arguments=EPSILON, defaults=USUAL),
+    "Adamax": KerasOptimizer("adamax", arguments=EPSILON, defaults=USUAL),
     "Adagrad": KerasOptimizer(
         "adagrad",
         arguments={"initial_accumulator_value": "options.initial_accumulator_value", **EPSILON},
-        defaults=NO_DECAY,
+        defaults={"options": {"initial_accumulator_value": 0.1}, **USUAL},
     ),
-    "Adadelta": KerasOptimizer("adadelta", arguments={"rho": "options.rho", **EPSILON}, defaults=NO_DECAY),
+    "Adadelta": KerasOptimizer(
+        "adadelta", arguments={"rho": "options.rho", **EPSILON}, defaults={"options": {"rho": 0.95}, **USUAL}
+    ),
     "Lion": KerasOptimizer("lion", defaults=NO_DECAY),
 }
 BY_FOLDED_NAME = {name.casefold(): name for name in OPTIMIZERS}

@@ -25,6 +25,7 @@ LOOP_OPTIONS = (
     "log_tb",
 )
 OTHERS = {
+    "dataset.download_data": "dataset.data_download",
     "data_augmentation.scale": "data_augmentation.crop_range",
     "data_augmentation.horizontal_flip": "data_augmentation.hflip",
     "data_augmentation.vertical_flip": "data_augmentation.vflip",
