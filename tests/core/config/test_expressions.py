@@ -31,7 +31,7 @@ COMPARISONS = {
 
 
 def leaves():
-    numbers = st.integers(0, 10**6) | st.floats(0, 1e6, allow_nan=False)
+    numbers = st.integers(0, 10**6) | st.just(0.0) | st.floats(1e-6, 1e6)
     return numbers.map(lambda number: (repr(number), lambda: number))
 
 

@@ -17,20 +17,21 @@ def build(model: nn.Module | None = None, criterion: nn.Module | None = None, **
 
 
 @pytest.mark.parametrize(
-    ("opt", "scheduler", "batch", "accumulate", "world", "expected"),
+    ("opt", "scheduler", "sizes", "expected"),
     [
-        ("sgd", {"lr": 0.3}, 64, 4, 2, 0.3),
-        ("sgd", {"lr_base": 0.1, "lr_base_size": 256}, 64, 1, 1, 0.025),
-        ("sgd", {"lr_base": 0.1, "lr_base_size": 256}, 64, 4, 2, 0.2),
-        ("adamw", {"lr_base": 0.1, "lr_base_size": 256}, 64, 1, 1, 0.05),
-        ("lamb", {"lr_base": 0.1, "lr_base_size": 256}, 16, 1, 1, 0.025),
-        ("adamw", {"lr_base": 0.1, "lr_base_size": 256, "lr_base_scale": "linear"}, 64, 1, 1, 0.025),
-        ("sgd", {"lr_base": 0.1, "lr_base_size": 256, "lr_base_scale": "sqrt"}, 64, 1, 1, 0.05),
+        ("sgd", {"lr": 0.3}, (64, 4, 2), 0.3),
+        ("sgd", {"lr_base": 0.1, "lr_base_size": 256}, (64, 1, 1), 0.025),
+        ("sgd", {"lr_base": 0.1, "lr_base_size": 256}, (64, 4, 2), 0.2),
+        ("adamw", {"lr_base": 0.1, "lr_base_size": 256}, (64, 1, 1), 0.05),
+        ("lamb", {"lr_base": 0.1, "lr_base_size": 256}, (16, 1, 1), 0.025),
+        ("adamw", {"lr_base": 0.1, "lr_base_size": 256, "lr_base_scale": "linear"}, (64, 1, 1), 0.025),
+        ("sgd", {"lr_base": 0.1, "lr_base_size": 256, "lr_base_scale": "sqrt"}, (64, 1, 1), 0.05),
     ],
 )
 def test_learning_rate_follows_the_batch(
-    opt: str, scheduler: dict[str, Any], batch: int, accumulate: int, world: int, expected: float
+    opt: str, scheduler: dict[str, Any], sizes: tuple[int, int, int], expected: float
 ) -> None:
+    batch, accumulate, world = sizes
     training = training_section(
         optimizer={"opt": opt}, lr_scheduler=scheduler, batch_size=batch, grad_accum_steps=accumulate
     )
@@ -59,7 +60,7 @@ def test_options_reach_the_optimizer_by_its_own_names() -> None:
 def test_unknown_optimizer_and_option_are_told() -> None:
     with pytest.raises(UserError, match=r'there is no optimizer "adaw".\nDid you mean'):
         build(opt="adaw")
-    with pytest.raises(UserError, match="sgd refuses its settings.*warmth"):
+    with pytest.raises(UserError, match=r"sgd refuses its settings.*warmth"):
         build(opt="sgd", options={"warmth": 3})
 
 

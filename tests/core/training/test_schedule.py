@@ -55,7 +55,8 @@ def test_steps_divide_the_rate() -> None:
     assert rates(build(target, epochs=5, lr_scheduler=section), target, 5) == pytest.approx(
         [0.1, 0.1, 0.01, 0.01, 0.001]
     )
-    section = {"sched": "multistep", "warmup_epochs": 0, "decay_milestones": (1, 3), "decay_rate": 0.5}
+    # timm counts milestones from 1
+    section = {"sched": "multistep", "warmup_epochs": 0, "decay_milestones": (2, 4), "decay_rate": 0.5}
     assert rates(build(target, epochs=4, lr_scheduler=section), target, 4) == pytest.approx([0.1, 0.05, 0.05, 0.025])
 
 
@@ -167,14 +168,8 @@ def test_formula_that_gives_no_rate_is_told(body: str) -> None:
     schedule = build(
         target, callbacks={"LearningRateScheduler": {"schedule": f"lambda epoch, lr: {body} if epoch else lr"}}
     )
-    with pytest.raises(UserError, match="LearningRateScheduler.schedule"):
+    with pytest.raises(UserError, match=r"LearningRateScheduler\.schedule"):
         rates(schedule, target, 3)
-
-
-def test_two_callbacks_for_the_rate_are_refused() -> None:
-    callbacks = {"LearningRateScheduler": {"schedule": "lambda epoch, lr: lr"}, "ReduceLROnPlateau": {}}
-    with pytest.raises(UserError, match="ReduceLROnPlateau and LearningRateScheduler both set the learning rate"):
-        build(optimizer(), callbacks=callbacks)
 
 
 def test_plateau_callback_with_unknown_metric_is_told() -> None:

@@ -247,16 +247,9 @@ class FormulaRate:
 
 
 def rate_callback(callbacks: CallbacksSection) -> str | None:
-    """Return the name of the callback that sets the learning rate, if there is one.
-
-    Raises:
-        UserError: When there are several.
-    """
-    names = [name for name in ("ReduceLROnPlateau", "LearningRateScheduler") if getattr(callbacks, name) is not None]
-    if len(names) > 1:
-        msg = f"training.callbacks: {' and '.join(names)} both set the learning rate."
-        raise UserError(msg, hint="Keep one of them.")
-    return names[0] if names else None
+    """Return the name of the callback that sets the learning rate, if there is one; the section refuses two."""
+    names = ("ReduceLROnPlateau", "LearningRateScheduler")
+    return next((name for name in names if getattr(callbacks, name) is not None), None)
 
 
 def build_rate(
@@ -272,10 +265,9 @@ def build_rate(
     """Build the schedule that the `training` section asks for; a callback goes before `lr_scheduler`.
 
     Raises:
-        UserError: When several callbacks set the rate, or a monitored metric does not exist.
+        UserError: When a monitored metric does not exist.
     """
     section = training.lr_scheduler
-    rate_callback(training.callbacks)
     if training.callbacks.LearningRateScheduler is not None:
         return FormulaRate(optimizer, rate, training.epochs, training.callbacks.LearningRateScheduler.schedule)
     if training.callbacks.ReduceLROnPlateau is not None:
