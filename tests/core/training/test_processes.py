@@ -34,7 +34,7 @@ def fit(folder: Path, **changes: Any) -> Any:
 
 
 def test_two_processes_equal_one_with_twice_the_batch(tmp_path: Path) -> None:
-    environment, threads, progress = dict(os.environ), torch.get_num_threads(), Bars()
+    environment, threads, hook, progress = dict(os.environ), torch.get_num_threads(), sys.excepthook, Bars()
     two = fit(tmp_path / "two", training={"devices": 2, "batch_size": 8}, progress=progress)
     one = fit(tmp_path / "one", training={"devices": 1, "batch_size": 16})
     ours, theirs = (read_weights(tmp_path / name / "saved" / "best_model.pt").state_dict for name in ("two", "one"))
@@ -49,6 +49,7 @@ def test_two_processes_equal_one_with_twice_the_batch(tmp_path: Path) -> None:
     assert [bar["steps"] == bar["total"] for bar in progress.shown] == [True, True]
     assert dict(os.environ) == environment
     assert torch.get_num_threads() == threads
+    assert sys.excepthook is hook
     assert not torch.distributed.is_initialized()
 
 
@@ -68,6 +69,13 @@ def test_work_that_cannot_travel_is_refused(tmp_path: Path) -> None:
 def test_several_hosts_need_a_launcher(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no launcher has started this process"):
         fit(tmp_path, training={"num_nodes": 2})
+
+
+def test_launcher_and_section_must_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UserError, match=r"started 2 processes, but training\.devices \(3\)"):
+        fit(tmp_path, training={"devices": 3})
 
 
 LAUNCHED = """

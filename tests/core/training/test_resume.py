@@ -192,6 +192,13 @@ def test_other_data_or_batch_size_is_told(tmp_path: Path) -> None:
     assert any("training images is 33 and was 30" in note for note in outcome.notes)
 
 
+def test_other_batches_inside_an_epoch_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        fit(make_job(tmp_path, training={"recovery_interval": 1}, progress=StopsAt(2, 2)))
+    with pytest.raises(UserError, match=r"inside an epoch.*batch_size is 10 and was 8"):
+        fit(make_job(tmp_path, training={"recovery_interval": 1, "batch_size": 10}, resume=True))
+
+
 def test_best_weights_waiting_beside_their_place_are_used(tmp_path: Path) -> None:
     """A kill between the checkpoint and the renaming of the best weights loses nothing."""
     straight = tmp_path / "straight"

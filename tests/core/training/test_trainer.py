@@ -302,10 +302,12 @@ def test_unknown_metric_is_told_before_the_training(tmp_path: Path) -> None:
     assert not (tmp_path / "saved").exists()
 
 
-def test_unreadable_images_are_left_out_and_counted(tmp_path: Path) -> None:
+def test_unreadable_images_are_left_out_and_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     outcome = fit(tmp_path, train=TinyImages(30, broken=[3, 4]), validation=TinyImages(18, broken=[0]))
     assert sorted(skip.path for skip in outcome.skipped) == ["image0.png", "image3.png", "image4.png"]
     assert outcome.best_metrics[1].value == 17
+    for name in ("image0.png", "image3.png", "image4.png"):
+        assert caplog.text.count(f"{name}: the file is empty") == 1
 
 
 def test_no_readable_image_is_an_error(tmp_path: Path) -> None:

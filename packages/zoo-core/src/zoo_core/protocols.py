@@ -314,6 +314,7 @@ class TrainOutcome:
     epochs: int
     best_epoch: int
     best_metrics: tuple[MetricValue, ...]
+    """Validation metrics of the best weights, the deciding one first."""
     stopped_early: bool
     files: tuple[Path, ...]
     skipped: tuple[SkippedFile, ...] = ()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from zoo_core.artifacts import Artifact, Checkpoint, hash_file
 from zoo_core.errors import UserError
 from zoo_core.protocols import TRAIN, VALIDATION, Stage, TrainJob, TrainOutcome
-from zoo_core.results import MetricValue, TrainingResult
+from zoo_core.results import TrainingResult
 from zoo_core.runs.files import disk_errors, read_json, write_json
 from zoo_core.runs.log import logger
 from zoo_core.services.base import StageOutput
@@ -120,19 +120,16 @@ class TrainingService:
         self, context: RunContext, outcome: TrainOutcome, best: Path, last: Path, seconds: float
     ) -> TrainingResult:
         metrics = tuple(replace(metric, split=VALIDATION, model="float") for metric in outcome.best_metrics)
-        monitor = context.task.monitor()
-        wanted = context.config.training.eval_metric if context.config.training is not None else None
-        name = wanted or monitor.name
-        best_value = next((metric.value for metric in metrics if metric.name == name), float("nan"))
+        deciding = metrics[0]
         return TrainingResult(
-            metrics=_with_monitor_first(metrics, name),
+            metrics=metrics,
             files=tuple(_relative(context, path) for path in (best, last, *outcome.files) if path.exists()),
             notes=outcome.notes,
             skipped=outcome.skipped,
             epochs=outcome.epochs,
             best_epoch=outcome.best_epoch,
-            monitor=name,
-            best_value=best_value,
+            monitor=deciding.name,
+            best_value=deciding.value,
             seconds=round(seconds, 3),
             stopped_early=outcome.stopped_early,
         )
@@ -144,10 +141,6 @@ def _set_aside(*paths: Path) -> None:
             old = path.with_name(f"previous_{path.name}")
             path.replace(old)
             logger.warning("The settings of the training changed: it starts anew; the old %s is now %s", path, old.name)
-
-
-def _with_monitor_first(metrics: tuple[MetricValue, ...], name: str) -> tuple[MetricValue, ...]:
-    return tuple(sorted(metrics, key=lambda metric: metric.name != name))
 
 
 def _relative(context: RunContext, path: Path) -> str:

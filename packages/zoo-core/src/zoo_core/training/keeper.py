@@ -116,6 +116,7 @@ class EpochKeeper(Callback):  # type: ignore[misc] # Lightning is untyped here
             self._save_pictures(batch[0], trainer.current_epoch + 1, done)
         whole = done % section.grad_accum_steps == 0 and done < len(pl_module.loader)
         if section.recovery_interval and whole and done % section.recovery_interval == 0:
+            self._agree_on_statistics(trainer, pl_module)
             self._save(trainer, trainer.current_epoch, done)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: Learner) -> None:
@@ -150,7 +151,6 @@ class EpochKeeper(Callback):  # type: ignore[misc] # Lightning is untyped here
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: Learner, checkpoint: dict[str, Any]) -> None:
         """Add our part of the state: plain numbers, texts and tensors only."""
-        sums, images = pl_module.meter.totals()
         epoch, batch = self._position
         early, average = self._rules.early, pl_module.average
         checkpoint[METADATA_KEY] = json.dumps(dict(self._job.metadata))
@@ -160,7 +160,7 @@ class EpochKeeper(Callback):  # type: ignore[misc] # Lightning is untyped here
             "rate": pl_module.rate.state(),
             "early": None if early is None else early.state(),
             "average": None if average is None else average.state(),
-            "meter": {"sums": sums, "images": images},
+            "meters": [list(totals) for totals in gather_objects(pl_module.meter.totals())],
             "updates": pl_module.updates,
             "epoch": epoch,
             "batch": batch,
@@ -178,10 +178,7 @@ class EpochKeeper(Callback):  # type: ignore[misc] # Lightning is untyped here
         return {name: sum(sums.get(name, 0.0) for sums, _ in parts) / images for name in names}
 
     def _validate(self, trainer: Trainer, learner: Learner) -> Validation:
-        if trainer.world_size > 1 and self._job.training.dist_bn:
-            distribute_bn(learner.model, trainer.world_size, reduce=self._job.training.dist_bn == "reduce")
-            if learner.average is not None:
-                distribute_bn(learner.best_model, trainer.world_size, reduce=self._job.training.dist_bn == "reduce")
+        self._agree_on_statistics(trainer, learner)
         found = validate(
             learner.best_model,
             learner.criterion,
@@ -194,8 +191,18 @@ class EpochKeeper(Callback):  # type: ignore[misc] # Lightning is untyped here
         learner.train()
         for skipped in gather_objects(learner.loader.skipped):
             self._record.add_skipped(skipped)
+        for skip in found.skipped:
+            if skip.path not in self._record.skipped and trainer.is_global_zero:
+                log.warning("Left out of the validation: %s: %s", skip.path, skip.reason)
         self._record.add_skipped(found.skipped)
         return found
+
+    def _agree_on_statistics(self, trainer: Trainer, learner: Learner) -> None:
+        """Give all processes the same statistics of batch normalisation, as `dist_bn` says."""
+        how = self._job.training.dist_bn
+        if trainer.world_size > 1 and how:
+            for model in {id(model): model for model in (learner.model, learner.best_model)}.values():
+                distribute_bn(model, trainer.world_size, reduce=how == "reduce")
 
     def _add_row(self, epoch: int, rate: float, losses: Mapping[str, float], found: Validation) -> None:
         row: Row = {"epoch": epoch + 1, "lr": rate, TRAIN_LOSS: losses[LOSS]}

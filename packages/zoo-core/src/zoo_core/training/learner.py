@@ -36,7 +36,7 @@ class LossMeter:
     def add(self, parts: Mapping[str, torch.Tensor], images: int) -> None:
         """Take the mean losses of one batch."""
         for name, part in parts.items():
-            value = part.detach().double().reshape(()) * images
+            value = part.detach().reshape(()).to(_exact(part.device)) * images
             self.sums[name] = self.sums[name] + value if name in self.sums else value
         self.images += images
 
@@ -44,12 +44,11 @@ class LossMeter:
         """Return the sums and the number of images as plain numbers."""
         return {name: float(value) for name, value in self.sums.items()}, self.images
 
-    def restore(self, state: Mapping[str, Any], device: torch.device) -> None:
-        """Go on from a checkpoint."""
-        self.sums = {
-            name: torch.tensor(value, dtype=torch.float64, device=device) for name, value in state["sums"].items()
-        }
-        self.images = state["images"]
+    def restore(self, sums: Mapping[str, float], images: int, device: torch.device) -> None:
+        """Go on from the totals in a checkpoint."""
+        kind = _exact(device)
+        self.sums = {name: torch.tensor(value, dtype=kind, device=device) for name, value in sums.items()}
+        self.images = images
 
 
 class Learner(LightningModule):  # type: ignore[misc] # Lightning is untyped here
@@ -118,7 +117,8 @@ class Learner(LightningModule):  # type: ignore[misc] # Lightning is untyped her
         if self.average is not None and self._resumed.average is not None:
             self.average.restore(self._resumed.average)
         if self._resumed.batch:
-            self.meter.restore(self._resumed.meter, self.device)
+            sums, images = self._resumed.meters[self.global_rank]
+            self.meter.restore(sums, images, self.device)
 
     def on_train_start(self) -> None:
         """Choose the first batch, which is in the middle of an epoch after some interruptions."""
@@ -178,6 +178,10 @@ class Learner(LightningModule):  # type: ignore[misc] # Lightning is untyped her
         if section.clip_grad is not None:
             parameters = model_parameters(self.model, exclude_head=section.clip_mode == "agc")
             dispatch_clip_grad(parameters, value=section.clip_grad, mode=section.clip_mode)
+
+
+def _exact(device: torch.device) -> torch.dtype:
+    return torch.float32 if device.type == "mps" else torch.float64  # mps has no double precision
 
 
 def diverged(loss: float, epoch: int, rate: float, batch: int | None = None) -> UserError:

@@ -12,6 +12,7 @@ import os
 import pickle
 import signal
 import socket
+import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -100,7 +101,7 @@ def followers(work: Work, world: int) -> Iterator[LocalEnvironment]:
         payload = _packed(work) if world > 1 else b""
         started.extend(_start(payload, LocalEnvironment(world, rank, port)) for rank in range(1, world))
         _wait_until_ready(started)
-        with _kept_variables():
+        with _kept_surroundings():
             try:
                 yield LocalEnvironment(world, 0, port)
             except ZooError:
@@ -189,12 +190,14 @@ def _reported(started: list[tuple[SpawnProcess, Connection]], *, seconds: float)
 
 
 @contextmanager
-def _kept_variables() -> Iterator[None]:
-    """Put back the environment variables that torch's meeting of processes leaves behind."""
+def _kept_surroundings() -> Iterator[None]:
+    """Put back what torch's meeting of processes leaves behind: environment variables and its printer of tracebacks."""
+    hook = sys.excepthook
     before: Mapping[str, str | None] = {name: os.environ.get(name) for name in _VARIABLES}
     try:
         yield
     finally:
+        sys.excepthook = hook
         for name, value in before.items():
             if value is None:
                 os.environ.pop(name, None)

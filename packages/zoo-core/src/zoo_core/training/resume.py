@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,8 @@ class Resumed:
     rate: Mapping[str, Any]
     early: Mapping[str, Any] | None
     average: Mapping[str, Any] | None
-    meter: Mapping[str, Any]
+    meters: Sequence[Sequence[Any]]
+    """Sums of losses and number of images so far in the epoch, of each process."""
     updates: int
     epoch: int
     """Epoch to go on with, counted from 0."""
@@ -81,7 +82,7 @@ def read_resumed(path: Path, job: TrainJob) -> Resumed:
         rate=state["rate"],
         early=state["early"],
         average=state["average"],
-        meter=state["meter"],
+        meters=state["meters"],
         updates=state["updates"],
         epoch=state["epoch"],
         batch=state["batch"],
@@ -93,13 +94,19 @@ def read_resumed(path: Path, job: TrainJob) -> Resumed:
     return resumed
 
 
-def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return a sentence for each fact that is not as it was."""
+def differences(resumed: Resumed, facts: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return a sentence for each fact that is not as it was.
+
+    Raises:
+        UserError: When the interruption was inside an epoch, whose remaining batches would be others.
+    """
+    changed = [name for name in facts if facts[name] != resumed.facts.get(name)]
+    told = [f"{name} is {facts[name]} and was {resumed.facts.get(name)}" for name in changed]
+    if resumed.batch and any(name != "epochs" for name in changed):
+        msg = f"{resumed.path} was written inside an epoch, which cannot go on with other settings: {'; '.join(told)}."
+        raise UserError(msg, hint="Put the settings back, or start again from the best weights with model.model_path.")
     return tuple(
-        f"{name} is {now[name]} and was {before.get(name)} before the interruption; "
-        "the result differs from a training that ran through."
-        for name in now
-        if now[name] != before.get(name)
+        f"{text} before the interruption; the result differs from a training that ran through." for text in told
     )
 
 

@@ -163,7 +163,9 @@ class Session:
         if self._job.training.tta:
             self._note("training.tta is accepted and has no effect.")
         if self._resumed is not None:
-            for difference in differences(self._resumed.facts, facts):
+            if self._job.training.lr_scheduler.start_epoch:
+                self._note("training.lr_scheduler.start_epoch is not used: the checkpoint says where to go on.")
+            for difference in differences(self._resumed, facts):
                 self._note(f"Resumed from {self._resumed.path}: {difference}")
 
     def _is_done(self, record: TrainingRecord, epochs: int) -> bool:

@@ -59,6 +59,7 @@ class LightningTrainer:
         """
         hardware = choose_hardware(self.device, job.training)
         if launched_from_outside():
+            _check_launcher(job)
             return self.run(job, hardware, None)
         if job.training.num_nodes > 1:
             msg = f"training.num_nodes is {job.training.num_nodes}, but no launcher has started this process."
@@ -84,6 +85,18 @@ class LightningTrainer:
             if not hardware.on_cpu:
                 limit_gpu_memory(self.gpu_memory)
             return Session(job, hardware, world=world, rank=rank).train(environment)
+
+
+def _check_launcher(job: TrainJob) -> None:
+    started, wanted = int(os.environ["WORLD_SIZE"]), job.training.devices * job.training.num_nodes
+    if started != wanted:
+        msg = (
+            f"The launcher has started {started} processes, but training.devices ({job.training.devices}) "
+            f"times training.num_nodes ({job.training.num_nodes}) is {wanted}."
+        )
+        raise UserError(
+            msg, hint="Set training.devices to the processes of one host and training.num_nodes to the hosts."
+        )
 
 
 def _place(job: TrainJob, environment: LocalEnvironment | None) -> tuple[int, int]:
