@@ -93,12 +93,10 @@ def test_run_ends_with_a_table_and_the_path(cli, service: Service) -> None:
     ]
 
 
-def test_progress_log_notes_and_warnings_go_to_standard_error(cli, service: Service) -> None:
+def test_progress_and_log_go_to_standard_error(cli, service: Service) -> None:
     assert cli("run").err.splitlines() == [
         "Stage 1_quantization",
         "calibrating: 0.0 s",
-        "note: moved a key",
-        "warning: board absent",
     ]
 
 

@@ -1,120 +1,155 @@
-"""Training batches: copies of an image, sizes that change by the epoch, the same images in whatever process."""
+from __future__ import annotations
 
-import numpy as np
+import os
+from pathlib import Path
+from typing import Any
+
 import pytest
 import torch
-from PIL import Image
+from tiny_task import PlainTask, TinyImages, TinyTask, training_section
 
-from zoo_core.artifacts import InputSpec
-from zoo_core.config.sections import DatasetSection, TrainingSection
-from zoo_core.data.loader import TrainItems, train_loader
-from zoo_core.data.preprocessing import ImagePreprocessing
-from zoo_core.protocols import Sample
-
-SIZE = 8
+from zoo_core.config.sections import DatasetSection
+from zoo_core.data import workers as workers_module
+from zoo_core.data.loader import eval_loader, train_loader
+from zoo_core.data.workers import choose_workers
+from zoo_core.errors import DataError
 
 
-class Images:
-    """Image i is filled with i."""
-
-    def __init__(self, count, *, in_memory=True):
-        self.targets = list(range(count))
-        self.in_memory = in_memory
-
-    def __len__(self):
-        return len(self.targets)
-
-    def name(self, index):
-        return f"{index}.png"
-
-    def __getitem__(self, index):
-        pixels = np.full((SIZE, SIZE), index % 256, dtype=np.uint8)
-        return Sample(Image.fromarray(pixels), index, self.name(index))
+@pytest.fixture
+def _many_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start loader processes for small data sets too."""
+    monkeypatch.setattr(workers_module, "SMALL_DATASET", 0)
+    monkeypatch.setattr(workers_module, "core_count", lambda: 2)
 
 
-class Copies:
-    """Return as many copies as asked for; copy c of image i is filled with i + c / 10, and noise of its own."""
-
-    def __init__(self, count):
-        self.count = count
-
-    def __call__(self, sample):
-        copies = [torch.full((1, SIZE, SIZE), sample.target + number / 10) for number in range(self.count)]
-        return torch.stack(copies) + torch.rand(()) / 100, sample.target
+def train(images: TinyImages, task: Any = None, *, workers: int = 0, **options: Any) -> Any:
+    section = DatasetSection(workers=workers)
+    return train_loader(images, task or TinyTask(), training_section(), section, 5, **options)
 
 
-class Sizes:
-    """Follow the epoch with the size."""
-
-    growth = 4.0
-
-    def set_epoch(self, epoch, seed):
-        self.side = SIZE + 2 * epoch
-        self.seed = seed
-
-    def __call__(self, sample):
-        return torch.full((1, self.side, self.side), float(self.seed)), sample.target
+def evaluate(images: TinyImages, *, workers: int = 0, size: int = 4, **options: Any) -> Any:
+    task = PlainTask()
+    return eval_loader(images, task.preprocessing, task.collate_targets, size, workers, **options)
 
 
-class SomeTask:
-    preprocessing = ImagePreprocessing(input=InputSpec(1, SIZE, SIZE), color_mode="grayscale")
-
-    def __init__(self, transform, repeats=1):
-        self.transform = transform
-        self.augmentation_repeats = repeats
-
-    def train_transform(self):
-        return self.transform
-
-    def train_sampler(self, dataset):
-        return None
-
-    def collate_targets(self, targets):
-        return torch.tensor(targets)
+def test_augmentation_does_not_touch_the_callers_generators_and_follows_the_seed() -> None:
+    state = torch.get_rng_state()
+    first = [images for images, _ in train(TinyImages(30))]
+    assert torch.equal(torch.get_rng_state(), state)
+    torch.rand(10)
+    again = [images for images, _ in train(TinyImages(30))]
+    assert all(torch.equal(one, other) for one, other in zip(first, again, strict=True))
+    others = [images for images, _ in train(TinyImages(30), rank=1, world=2)]
+    assert not torch.equal(first[1], others[0])  # the same images, drawn by another process
 
 
-def loader(transform, *, count=12, workers=0, seed=3, **keys):
-    training = TrainingSection(epochs=2, batch_size=4)
-    dataset = Images(count, in_memory=workers == 0)
-    return train_loader(dataset, SomeTask(transform, **keys), training, DatasetSection(workers=workers), seed)
+@pytest.mark.usefixtures("_many_workers")
+def test_batches_do_not_depend_on_the_number_of_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = TinyImages(40, broken=[3, 21], in_memory=False)
+    found: dict[int, Any] = {}
+    for workers in (0, 2):
+        loader = train(images, workers=workers)
+        for epoch in (0, 1):
+            loader.set_epoch(epoch)
+            found[workers, epoch] = list(loader)
+        found[workers, "skipped"] = sorted(skip.path for skip in loader.skipped)
+        loader.close()
+        validation = evaluate(images, workers=workers)
+        found[workers, "eval"] = list(validation)
+        found[workers, "eval again"] = list(validation)
+        validation.close()
+    for epoch in (0, 1):
+        for (one, labels), (other, others) in zip(found[0, epoch], found[2, epoch], strict=True):
+            assert torch.equal(one, other)
+            assert torch.equal(labels, others)
+    assert found[0, "skipped"] == found[2, "skipped"] == ["image21.png", "image3.png"]
+    for name in ("eval", "eval again"):
+        for one, other in zip(found[0, name], found[2, name], strict=True):
+            assert torch.equal(one.images, other.images)
+            assert torch.equal(one.targets, other.targets)
+            assert (one.paths, one.sizes, one.skipped) == (other.paths, other.sizes, other.skipped)
 
 
-def test_batch_holds_all_first_copies_then_all_second_ones():
-    for images, targets in loader(Copies(3)):
-        assert images.shape == (12, 1, SIZE, SIZE)
-        assert torch.equal(targets, targets[:4].repeat(3))
-        copies = images.mean((1, 2, 3)) - targets
-        assert torch.equal(copies.mul(10).floor().long(), torch.arange(3).repeat_interleave(4))
+def test_unreadable_training_image_is_replaced_by_the_next_and_told_once() -> None:
+    loader = train(TinyImages(8, broken=[2]), PlainTask())
+    for epoch in (0, 1):
+        loader.set_epoch(epoch)
+        batches = list(loader)
+        assert sum(len(images) for images, _ in batches) == 8
+        labels = sorted(torch.cat([targets for _, targets in batches]).tolist())
+        assert labels == sorted([0, 1, 0, 0, 1, 2, 0, 1])  # image 3 twice, image 2 never
+    assert [(skip.path, skip.reason) for skip in loader.skipped] == [("image2.png", "the file is empty")]
 
 
-def test_image_alone_gives_the_batch_as_ever():
-    images, targets = next(iter(loader(lambda sample: (torch.zeros(1, SIZE, SIZE), sample.target))))
-    assert images.shape == (4, 1, SIZE, SIZE)
-    assert targets.shape == (4,)
+def test_unreadable_images_are_left_out_of_an_evaluation() -> None:
+    batches = list(evaluate(TinyImages(13, broken=[0, 4, 5, 6, 7, 12])))
+    assert [batch.paths for batch in batches] == [
+        ("image1.png", "image2.png", "image3.png"),
+        ("image8.png", "image9.png", "image10.png", "image11.png"),
+    ]
+    assert [batch.targets.tolist() for batch in batches] == [[1, 2, 0], [2, 0, 1, 2]]
+    skipped = [skip.path for batch in batches for skip in batch.skipped]
+    assert skipped == [f"image{number}.png" for number in (0, 4, 5, 6, 7, 12)]
 
 
-def test_repeated_images_differ_in_what_is_drawn():
-    for images, targets in loader(Copies(1), repeats=2):
-        assert torch.equal(targets[::2], targets[1::2])
-        drawn = (images.mean((1, 2, 3)) - targets).tolist()
-        assert len(set(drawn)) == len(drawn)
+def test_parts_of_processes_cover_everything_once() -> None:
+    images = TinyImages(11)
+    paths = [path for rank in range(3) for batch in evaluate(images, rank=rank, world=3) for path in batch.paths]
+    assert sorted(paths) == sorted(images.name(index) for index in range(11))
 
 
-@pytest.mark.parametrize("workers", [0, 1])
-def test_every_image_of_an_epoch_has_its_size_in_whatever_process(workers):
-    found = loader(Sizes(), count=300 if workers else 12, workers=workers, seed=9)
-    try:
-        for epoch in (0, 3, 1):
-            found.set_epoch(epoch)
-            images, _ = next(iter(found))
-            assert images.shape[-1] == SIZE + 2 * epoch
-            assert (images == 9).all()
-    finally:
-        found.close()
+def test_evaluation_without_images_gives_nothing_and_without_readable_ones_an_error() -> None:
+    assert list(evaluate(TinyImages(0))) == []
+    with pytest.raises(DataError, match=r"None of 3 images can be read:\n  image0.png: the file is empty"):
+        list(evaluate(TinyImages(3, broken=range(3))))
 
 
-def test_single_image_can_be_drawn_again_as_the_batch_has_it():
-    batches = loader(Copies(2), seed=11)
-    images, targets = next(iter(batches))
-    again = TrainItems(Images(12), Copies(2), 11)[(0, int(targets[0]), 0)]
-    assert torch.equal(images[[0, 4]], again.image)
+def test_sizes_are_those_before_preprocessing() -> None:
+    assert next(iter(evaluate(TinyImages(2)))).sizes == ((8, 8), (8, 8))
+
+
+@pytest.mark.usefixtures("_many_workers")
+def test_failure_in_a_process_reaches_the_user_as_it_was() -> None:
+    images = TinyImages(120, broken=range(120), in_memory=False)
+    loader = train(images, workers=1)
+    with pytest.raises(DataError) as caught:
+        list(loader)
+    loader.close()
+    assert str(caught.value).startswith("None of 100 images can be read:\n  image")
+
+
+class Payload:
+    """A data set whose size is all that counts."""
+
+    def __init__(self, count: int, *, in_memory: bool = False) -> None:
+        self.count, self.in_memory = count, in_memory
+
+    def __len__(self) -> int:
+        return self.count
+
+
+def test_processes_are_started_where_they_help(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(workers_module, "core_count", lambda: 4)
+    large = Payload(10_000)
+    assert choose_workers(2, large, None) == 2
+    assert choose_workers(0, large, None) == 0
+    assert choose_workers(64, large, None) == 4
+    assert choose_workers(64, large, None, world=2) == 2
+    assert choose_workers(64, large, None, world=8) == 1
+    assert choose_workers(2, Payload(100), None) == 0
+    assert choose_workers(2, Payload(10_000, in_memory=True), None) == 0
+    assert not caplog.records
+    assert choose_workers(2, large, lambda: None) == 0
+    assert "cannot be sent to loader processes" in caplog.text
+
+
+def test_processes_are_limited_by_shared_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(workers_module, "core_count", lambda: 16)
+    monkeypatch.setattr(workers_module, "_SHARED_MEMORY", tmp_path)
+    free = os.statvfs(tmp_path)
+    room = free.f_bavail * free.f_frsize
+    assert choose_workers(8, Payload(10_000), None, batch_bytes=room // 1000) == 8
+    assert choose_workers(8, Payload(10_000), None, batch_bytes=room // 10) == 3
+    assert choose_workers(8, Payload(10_000), None, batch_bytes=room) == 0
