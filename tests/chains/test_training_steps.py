@@ -117,7 +117,9 @@ def test_a_training_is_resumed_from_its_file_in_another_run(tmp_path, chains, tr
     config = chains.write(tmp_path, text, run_dir="second")
     last = f"training.resume_training_from={first / 'saved_models/last.pth.tar'}"
     # `pretrained` may stay from the file the training was started with, and is not looked at again.
-    summary = chains.run(config, "operation_mode=training", CONSTANT, "training.epochs=4", last, "model.pretrained=True")
+    summary = chains.run(
+        config, "operation_mode=training", CONSTANT, "training.epochs=4", last, "model.pretrained=True"
+    )
     assert not changed(
         state(summary.run_dir / "saved_models/last.pth.tar"), state(trained / "saved_models/last.pth.tar")
     )

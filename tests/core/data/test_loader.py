@@ -139,7 +139,8 @@ def test_processes_are_started_where_they_help(
     assert choose_workers(64, large, None, world=2) == 2
     assert choose_workers(64, large, None, world=8) == 1
     assert choose_workers(2, Payload(100), None) == 0
-    assert choose_workers(2, Payload(10_000, in_memory=True), None) == 0
+    assert choose_workers(2, Payload(4_000, in_memory=True), None) == 0
+    assert choose_workers(2, Payload(10_000, in_memory=True), None) == 2
     assert not caplog.records
     assert choose_workers(2, large, lambda: None) == 0
     assert "cannot be sent to loader processes" in caplog.text

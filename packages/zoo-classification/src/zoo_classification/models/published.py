@@ -118,7 +118,7 @@ def load_published(
         state = in_order(model, state, row.name)
     report = put(model, state, row.name)
     logger.info(
-        "Weights of %s, trained on %s at %d pixels (licence %s): %s",
+        "Weights of %s, trained on %s at %d pixels (licence: %s): %s",
         row.name,
         chosen.dataset,
         chosen.resolution,
@@ -172,7 +172,7 @@ def in_order(model: nn.Module, state: State, name: str) -> State:
 
 def _of_st(key: str) -> PublishedWeights:
     dataset, _, resolution = key.partition("_dataset")[2].rpartition("_res")
-    licence = "BSD-3-Clause" if key.startswith("mobilenetv2") else "SLA0044"
+    licence = "SLA0044" if key.startswith("st_") else "as the STM32 model zoo states"
     return PublishedWeights(dataset, int(resolution), f"{ST_FOLDER}/{ST_FILES[key]}", licence)
 
 

@@ -72,7 +72,7 @@ def build(section: Any, context: ModelContext) -> torch.nn.Module:
             require_host(address)
         model = _create(tag, arguments, context, pretrained=True)
     logger.info(
-        "Weights of %s (timm %s, licence %s) were trained at %s pixels with mean %s, std %s, %s interpolation.",
+        "Weights of %s (timm %s, licence: %s) were trained at %s pixels with mean %s, std %s, %s interpolation.",
         name,
         tag,
         getattr(chosen, "license", None) or "not stated",

@@ -110,18 +110,6 @@ def _check_launcher(job: TrainJob) -> None:
         )
 
 
-def _check_launcher(job: TrainJob) -> None:
-    started, wanted = int(os.environ["WORLD_SIZE"]), job.training.devices * job.training.num_nodes
-    if started != wanted:
-        msg = (
-            f"The launcher has started {started} processes, but training.devices ({job.training.devices}) "
-            f"times training.num_nodes ({job.training.num_nodes}) is {wanted}."
-        )
-        raise UserError(
-            msg, hint="Set training.devices to the processes of one host and training.num_nodes to the hosts."
-        )
-
-
 def _place(job: TrainJob, environment: LocalEnvironment | None) -> tuple[int, int]:
     """Return the number of all training processes and that of this one."""
     if environment is not None:
