@@ -59,6 +59,8 @@ class RunContext:
         """Whether this process only computes its share of a distributed training and writes nothing."""
         self.artifacts: list[Artifact] = []
         """Models made so far, oldest first."""
+        self.evaluated: set[str] = set()
+        """Hashes of the models whose metrics this process has computed."""
 
     @cached_property
     def model_file(self) -> ModelFile | None:

@@ -53,7 +53,8 @@ class EvaluationService:
         split, dataset = evaluation_split(context)
         models = [(INT8 if isinstance(model, QuantizedOnnx) else FLOAT, model)]
         origin = context.float_origin(model) if isinstance(model, QuantizedOnnx) else None
-        if origin is not None and context.config.evaluation.compare_float:
+        wanted = context.config.evaluation.compare_float
+        if origin is not None and wanted and origin.sha256 not in context.evaluated:
             models.append((FLOAT, origin))
         metrics: list[MetricValue] = []
         files: list[Path] = []
@@ -61,6 +62,7 @@ class EvaluationService:
         for precision, artifact in models:
             measured = measure(context, artifact, dataset, f"Evaluating the {precision} model")
             measurements.append(measured)
+            context.evaluated.add(artifact.sha256)
             metrics += [replace(metric, split=split, model=precision) for metric in measured.metrics]
             stem = f"{'quantized' if precision == INT8 else 'float'}_model_{split}_set"
             files += measured.evaluator.write(context.layout.stage(stage), stem)
