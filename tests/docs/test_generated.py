@@ -100,5 +100,5 @@ def test_every_letter_of_a_chain_is_documented() -> None:
 def test_every_command_is_documented() -> None:
     from zoo_core.cli.main import COMMANDS
 
-    titles = re.findall(r"^## `zoo (\w+)`$", read("cli.md"), re.MULTILINE)
+    titles = re.findall(r"^## `zoo ([\w-]+)`$", read("cli.md"), re.MULTILINE)
     assert titles == list(COMMANDS)

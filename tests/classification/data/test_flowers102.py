@@ -68,6 +68,14 @@ def test_own_validation_split_comes_before_a_share(flowers):
     assert data.notes == ("dataset.validation_split has no effect beside the validation images of Flowers102.",)
 
 
+def test_validation_path_may_be_the_official_folder_of_another_place(flowers, tmp_path):
+    base, _, _ = flowers
+    _, ids = write_flowers102(tmp_path / "other", images=40)
+    data = ask(base, "train", "validation", validation_path=tmp_path / "other")
+    assert numbers(data.validation) == ids["valid"]
+    assert Path(data.validation.name(0)).parent == tmp_path / "other" / "jpg"
+
+
 def test_data_dir_may_be_the_folder_itself_or_the_other_spelling(flowers):
     base, _, ids = flowers
     assert numbers(ask(base / "flowers-102", "test").test) == ids["tstid"]

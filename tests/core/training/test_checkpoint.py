@@ -163,3 +163,11 @@ def test_load_into_lists_all_differences_and_changes_nothing() -> None:
 def test_load_into_says_when_it_is_another_model() -> None:
     with pytest.raises(UserError, match="belong to another model"):
         load_into(network(), nn.LSTM(3, 3).state_dict(), "file")
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".keras"])
+def test_files_of_keras_are_told(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"last_augmented_model{suffix}"
+    path.write_bytes(b"x")
+    with pytest.raises(UserError, match="is a Keras file; weights of a torch model are needed here"):
+        read_weights(path)

@@ -76,6 +76,18 @@ def test_a_copy_costs_no_room_and_does_not_change_with_the_original(tmp_path: Pa
     assert (tmp_path / "checkpoint-1.pt").read_text() == "one"
 
 
+def test_disks_without_hard_links_get_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr("os.link", refuse)
+    last = tmp_path / "last.pt"
+    last.write_text("one")
+    keep_history(last, [{"epoch": 1.0, "val_x": 1.0}], "val_x", 3, higher=True)
+    assert (tmp_path / "checkpoint-1.pt").read_text() == "one"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-1.pt", "last.pt"]
+
+
 def test_as_many_as_asked_for_are_kept_and_hold_their_epoch(tmp_path: Path) -> None:
     training = {**CONSTANT, "epochs": 5, "checkpoint_hist": 2}
     fit(tmp_path, training=training, task=Scored([50.0, 70.0, 60.0, 65.0, 10.0]))

@@ -68,6 +68,13 @@ def test_image_in_two_splits_is_a_problem(survey):
     assert set(finding["shared"].items) == {"train train/0 = test test/3", "train train/3 = validation validation/0"}
 
 
+def test_equal_images_have_their_names_behind_unreadable_ones_too(survey):
+    images, targets = balanced(0)
+    images[0], images[5] = None, images[4]
+    found = kinds(survey("train", images, targets))
+    assert found["contradiction"].items == ("train train/4 (dog) = train train/5 (owl)",)
+
+
 def test_image_with_two_classes_is_a_problem(survey):
     images, targets = balanced(0)
     images[1] = images[0]
