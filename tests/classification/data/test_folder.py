@@ -240,3 +240,14 @@ def test_unneeded_trees_are_not_read(tmp_path, flowers, splits):
     keys = {"training_path": flowers, "validation_path": flowers, "test_path": flowers}
     unused = {"train": "test_path", "test": "training_path", "quantization": "test_path"}[splits[0]]
     ask(FolderSection(**{**keys, unused: broken}), *splits)
+
+
+def test_stated_classes_may_be_more_than_a_test_set_has(tmp_path, flowers):
+    test = plant(tmp_path / "test", {"rose": 3})
+    section = FolderSection(test_path=test, class_names=("daisy", "rose", "tulip"))
+    data = ask(section, "test", "validation")
+    assert list(data.test.targets) == [1, 1, 1]
+    assert any("1 of 3 classes" in note for note in data.notes)
+    with_training = FolderSection(training_path=flowers, test_path=test, class_names=("daisy", "rose", "tulip"))
+    assert "no folder for daisy, tulip" in refuse(with_training, "train", "test")
+    assert "folders of no class: rose" in refuse(FolderSection(test_path=test, class_names=("a", "b")), "test")

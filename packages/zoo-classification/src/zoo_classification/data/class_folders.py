@@ -30,12 +30,12 @@ class ClassFolders:
         """Return the names of the class folders."""
         return tuple(self.files)
 
-    def compare(self, classes: Sequence[str]) -> list[str]:
-        """Return in words how the folders differ from a list of classes."""
+    def compare(self, classes: Sequence[str], *, complete: bool = True) -> list[str]:
+        """Return in words how the folders differ from a list of classes; `complete` asks for a folder for each."""
         missing = [name for name in classes if name not in self.files]
         unknown = [name for name in self.files if name not in set(classes)]
         found = []
-        if missing:
+        if missing and complete:
             found.append(f"{self.key}: {self.root} has no folder for {shorten(missing)}")
         if unknown:
             found.append(f"{self.key}: {self.root} has folders of no class: {shorten(unknown)}")

@@ -94,7 +94,10 @@ class _Builder:
         for split, tree in trees.items():
             problems += tree.problems
             if tree.files:
-                problems += tree.compare(order)
+                complete = TRAIN in trees or given_names(self.section) is None
+                problems += tree.compare(order, complete=complete)
+                if not complete and len(tree.files) < len(order):
+                    self.notes.append(f"{tree.key} has folders for {len(tree.files)} of {len(order)} classes.")
             empty = [name for name in order if name in tree.files and not tree.files[name]]
             if empty and split == TRAIN and any(tree.files.values()):
                 problems.append(f"{tree.key}: no images in the class folders {shorten(empty)} of {tree.root}")

@@ -111,7 +111,7 @@ def followers(work: Work, world: int) -> Iterator[LocalEnvironment]:
                     raise reported from error
                 raise
             finally:
-                _leave_group()
+                leave_group()
         for process, _ in started:
             process.join(END_SECONDS)
         if (reported := _reported(started, seconds=0)) is not None:
@@ -158,7 +158,7 @@ def _follow(payload: bytes, environment: LocalEnvironment, connection: Connectio
         failure.add_note(traceback.format_exc())
         connection.send(failure)
     finally:
-        _leave_group()
+        leave_group()
         connection.close()
 
 
@@ -205,7 +205,8 @@ def _kept_surroundings() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _leave_group() -> None:
+def leave_group() -> None:
+    """End this process's part in the group of training processes, so that none waits for one that is gone."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
 

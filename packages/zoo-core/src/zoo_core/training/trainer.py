@@ -20,7 +20,7 @@ from zoo_core.training.hardware import (
     limit_gpu_memory,
     torch_settings,
 )
-from zoo_core.training.processes import LocalEnvironment, followers
+from zoo_core.training.processes import LocalEnvironment, followers, leave_group
 from zoo_core.training.session import Session
 from zoo_core.training.silence import SilentProgress, quiet_libraries
 
@@ -60,7 +60,10 @@ class LightningTrainer:
         hardware = choose_hardware(self.device, job.training)
         if launched_from_outside():
             _check_launcher(job)
-            return self.run(job, hardware, None)
+            try:
+                return self.run(job, hardware, None)
+            finally:
+                leave_group()
         if job.training.num_nodes > 1:
             msg = f"training.num_nodes is {job.training.num_nodes}, but no launcher has started this process."
             hint = "Start the same command on every host with torchrun --nnodes ... --nproc-per-node ..."
