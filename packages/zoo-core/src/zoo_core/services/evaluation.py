@@ -100,6 +100,7 @@ def evaluation_split(context: RunContext) -> tuple[str, ImageDataset]:
 def measure(context: RunContext, model: Artifact, dataset: ImageDataset, title: str) -> Measurement:
     """Run a model over a split and compute the metrics of the task."""
     from zoo_core.data.loader import eval_loader
+    from zoo_core.data.prefetch import read_ahead
     from zoo_core.training.mirror import require_mirroring
 
     evaluator = context.task.evaluator()
@@ -116,7 +117,7 @@ def measure(context: RunContext, model: Artifact, dataset: ImageDataset, title: 
         workers=context.config.dataset.workers,
     )
     with _session(context, model) as session, context.progress.track(title, len(dataset)) as bar:
-        for batch in loader:
+        for batch in read_ahead(loader):
             skipped += batch.skipped
             if batch.paths:
                 evaluator.update(_outputs(session, batch.images.numpy(), mirrored=mirrored), batch.targets)

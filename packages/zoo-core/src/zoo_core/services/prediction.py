@@ -38,6 +38,7 @@ class PredictionService:
     def run(self, context: RunContext, stage: Stage, model: Artifact | None) -> StageOutput:
         """Write `predictions/<image>.png`, `predictions.json` and `predictions.csv`."""
         from zoo_core.data.loader import eval_loader
+        from zoo_core.data.prefetch import read_ahead
 
         if model is None:
             msg = "the planner gives every prediction a model"
@@ -58,7 +59,7 @@ class PredictionService:
         )
         positions = {dataset.name(index): index for index in range(len(dataset))}
         with context.progress.track("Predicting", len(dataset)) as bar:
-            for batch in loader:
+            for batch in read_ahead(loader):
                 skipped += batch.skipped
                 if batch.paths:
                     decoded = decoder.decode(session.run(batch.images.numpy()), batch.sizes)
