@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Self
 
 from pydantic import model_validator
@@ -18,9 +19,9 @@ class LrCallback(Section):
 
     verbose: int = 0
 
+    @abstractmethod
     def formula(self) -> str:
         """Return the expression."""
-        raise NotImplementedError
 
 
 def hold(rate: float, epochs: int, then: str) -> str:
