@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from zoo_core.errors import ChainError, ConfigError, DataError, MissingError, UserError
+from zoo_core.errors import ChainError, ConfigError, DataError, MissingError, UserError, ZooError
 
 FILE_CONFIG = """\
 operation_mode: MODE
@@ -258,3 +258,19 @@ def test_model_by_url_is_fetched_and_used(start, finished, tmp_path, monkeypatch
         thread.join()
         server.server_close()
     assert [path.name for path in (tmp_path / "cache").rglob("*.onnx")] == ["resnet8.onnx"]
+
+
+@pytest.mark.usefixtures("nothing_created")
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("training.optimizer.opt=sgdd", "Did you mean sgd"),
+        ("+training.frozen_layers=(0:)", "nothing to train"),
+        ("general.device=cuda", "cuda"),
+    ],
+)
+def test_training_that_cannot_start_is_refused_before_anything_is_created(override, message, chains, tmp_path):
+    if "cuda" in override and torch.cuda.is_available():
+        pytest.skip("this machine has the GPU that the test expects to be absent")
+    with pytest.raises(ZooError, match=message):
+        chains.run(chains.write(tmp_path), override)

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from zoo_core.artifacts import Artifact, Checkpoint, FloatOnnx, InputSpec, OnnxModel, QuantizedOnnx
-from zoo_core.results import BenchmarkResult, DeploymentResult, MetricValue, Result, SkippedFile
+from zoo_core.artifacts import InputSpec, OnnxModel
+from zoo_core.results import BenchmarkResult, DeploymentResult, MetricValue, SkippedFile
 
 if TYPE_CHECKING:
     import numpy as np
@@ -328,6 +328,10 @@ class TrainOutcome:
 class Trainer(Protocol):
     """Fit a model."""
 
+    def check(self, model: torch.nn.Module, task: Task, training: Any) -> None:
+        """Refuse settings that do not fit the model or this machine, before anything is created."""
+        ...
+
     def fit(self, job: TrainJob) -> TrainOutcome:
         """Train until the last epoch or an early stop, keeping best and last checkpoints on disk."""
         ...
@@ -454,45 +458,3 @@ class Tracker(Protocol):
     def close(self) -> None:
         """Send what is left."""
         ...
-
-
-__all__ = [
-    "PREDICTION",
-    "QUANTIZATION",
-    "SPLITS",
-    "TEST",
-    "TRAIN",
-    "VALIDATION",
-    "Artifact",
-    "Batch",
-    "Benchmarks",
-    "CalibrationData",
-    "Checkpoint",
-    "DataRequest",
-    "Decoder",
-    "Deploys",
-    "Evaluator",
-    "FloatOnnx",
-    "ImageDataset",
-    "InferenceSession",
-    "Infers",
-    "ModelContext",
-    "ModelInfo",
-    "OnnxModel",
-    "Preprocessing",
-    "Progress",
-    "ProgressTask",
-    "QuantizationOutcome",
-    "QuantizedOnnx",
-    "Quantizer",
-    "Result",
-    "Sample",
-    "SplitDatasets",
-    "Stage",
-    "Target",
-    "Task",
-    "Tracker",
-    "TrainJob",
-    "TrainOutcome",
-    "Trainer",
-]

@@ -61,7 +61,15 @@ def check_before_start(context: RunContext, plan: Plan) -> None:
     given = context.model_file
     if given is not None and isinstance(given.artifact, Checkpoint) and TRAINING not in plan.letters:
         context.load_model(given.artifact)
-    elif TRAINING in plan.letters and context.resumed_file is not None:
-        context.build_without_pretrained()
-    elif TRAINING in plan.letters or WEIGHTS in plan.letters:
+    elif TRAINING in plan.letters:
+        _check_training(context)
+    elif WEIGHTS in plan.letters:
         context.build_model()
+
+
+def _check_training(context: RunContext) -> None:
+    """Build the model as the training will and let the trainer look at it."""
+    model = context.build_model() if context.resumed_file is None else context.build_without_pretrained()
+    trainer = context.require(context.selection.trainer, "training.trainer")
+    with context.code_of(trainer, "check"):
+        trainer.spec.build.load()(context.config).check(model, context.task, context.config.training)

@@ -7,11 +7,13 @@ import os
 from dataclasses import dataclass, replace
 from functools import partial
 
-from zoo_core.config.sections import RunConfig
+import torch
+
+from zoo_core.config.sections import RunConfig, TrainingSection
 from zoo_core.data.seeding import kept_randomness
 from zoo_core.data.workers import core_count
 from zoo_core.errors import UserError
-from zoo_core.protocols import TrainJob, TrainOutcome
+from zoo_core.protocols import Task, TrainJob, TrainOutcome
 from zoo_core.training.failures import explained_failures, plain_interruptions
 from zoo_core.training.hardware import (
     Hardware,
@@ -20,6 +22,8 @@ from zoo_core.training.hardware import (
     limit_gpu_memory,
     torch_settings,
 )
+from zoo_core.training.layers import prepare_layers
+from zoo_core.training.optimizer import build_optimizer, learning_rate
 from zoo_core.training.processes import LocalEnvironment, followers, leave_group
 from zoo_core.training.session import Session
 from zoo_core.training.silence import SilentProgress, quiet_libraries
@@ -43,6 +47,17 @@ class LightningTrainer:
     """CPU threads of torch."""
     gpu_memory: float | None = None
     """Limit in GB."""
+
+    def check(self, model: torch.nn.Module, task: Task, training: TrainingSection) -> None:
+        """Refuse what would otherwise show when the training starts; the model's layers are frozen as in training.
+
+        Raises:
+            UserError: When optimizer or frozen layers do not fit the model.
+            MissingError: When a device or a package is asked for that is not there.
+        """
+        choose_hardware(self.device, training)
+        prepare_layers(model, training, 0)
+        build_optimizer(model, task.criterion(), training.optimizer, learning_rate(training, 1))
 
     def fit(self, job: TrainJob) -> TrainOutcome:
         """Train until the last epoch or an early stop; go on from `job.resume_from` where it is given.
