@@ -51,6 +51,8 @@ class Result:
     """Files that the stage wrote, relative to the run directory."""
     notes: tuple[str, ...] = ()
     skipped: tuple[SkippedFile, ...] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """Findings that are no numbers, such as `bit_exact: yes`; shown below the metrics."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-able form that `result_from_dict` reads back."""

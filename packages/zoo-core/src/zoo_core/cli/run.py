@@ -145,7 +145,7 @@ def _table(rows: Sequence[SummaryRow]) -> tuple[list[str], list[list[str]]]:
             metric_text(row.float_value, row.unit),
             metric_text(row.int8_value, row.unit),
             metric_text(row.difference, row.unit, signed=True),
-            metric_text(row.other_value, row.unit),
+            row.text or metric_text(row.other_value, row.unit),
         ]
         for row in rows
     ]
@@ -166,7 +166,7 @@ def _document(summary: RunSummary) -> dict[str, Any]:
                 "higher_is_better": row.higher_is_better,
                 "float": row.float_value,
                 "int8": row.int8_value,
-                "value": row.other_value,
+                "value": row.text or row.other_value,
             }
             for row in summary.rows
         ],

@@ -44,7 +44,9 @@ def section_types(choice: Choice) -> dict[str, type[BaseModel]]:
 
 def _target_types(choice: Choice) -> dict[str, type[BaseModel]]:
     types: dict[str, type[BaseModel]] = {}
-    for target, own in ((choice.deploy_target, "deployment"), (choice.benchmark_target, "benchmarking")):
+    targets = [(found, "") for found in choice.infer_targets]
+    targets += [(choice.deploy_target, "deployment"), (choice.benchmark_target, "benchmarking")]
+    for target, own in targets:
         if target is not None:
             wanted = {name: ref for name, ref in target.spec.sections.items() if name in (own, "tools")}
             types.update(_load(target, wanted))

@@ -71,6 +71,7 @@ class Choice:
     quantizer: Resolved[QuantizerSpec] | None = None
     benchmark_target: Resolved[TargetSpec] | None = None
     deploy_target: Resolved[TargetSpec] | None = None
+    infer_targets: list[Resolved[TargetSpec]] = field(default_factory=list)
     missing: list[MissingComponent] = field(default_factory=list)
     issues: list[ConfigIssue] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -115,7 +116,8 @@ def select(data: Mapping[str, Any], letters: str, catalog: Catalog, places: Plac
     choice.benchmark_target = _target(lookup, choice, BOARD, BENCHMARK, needed="b" in letters)
     choice.deploy_target = _target(lookup, choice, DEPLOY_BOARD, DEPLOY, needed="d" in letters)
     for letter, key in HOSTS.items():
-        _target(lookup, choice, key, INFER, needed=letter in letters)
+        if found := _target(lookup, choice, key, INFER, needed=letter in letters):
+            choice.infer_targets.append(found)
     return choice
 
 

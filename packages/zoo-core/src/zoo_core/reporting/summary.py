@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from zoo_core.results import MetricValue
@@ -23,6 +23,8 @@ class SummaryRow:
     other_value: float | None = None
     """Value of a metric that belongs to no model."""
     higher_is_better: bool = True
+    text: str | None = None
+    """Finding in words instead of numbers."""
 
     @property
     def difference(self) -> float | None:
@@ -38,6 +40,15 @@ def summarize(metrics: Sequence[MetricValue]) -> tuple[SummaryRow, ...]:
     for metric in metrics:
         groups.setdefault((metric.split, metric.name), {})[metric.model] = metric
     return tuple(_row(name, split, by_model) for (split, name), by_model in groups.items())
+
+
+def summarize_facts(results: Sequence[Mapping[str, str]]) -> tuple[SummaryRow, ...]:
+    """Return one row per finding of the results, in their order; later ones replace earlier ones of the same name."""
+    facts = {name: text for found in results for name, text in found.items()}
+    return tuple(
+        SummaryRow(name=name, split="", unit="", float_value=None, int8_value=None, text=text)
+        for name, text in facts.items()
+    )
 
 
 def _row(name: str, split: str, by_model: dict[str, MetricValue]) -> SummaryRow:

@@ -60,6 +60,16 @@ class RunLayout:
         """Return the folder of tracker files."""
         return self.root / self.logs_dir
 
+    @property
+    def generated(self) -> Path:
+        """Return the folder of what is generated for a board."""
+        return self.root / "generated"
+
+    def relative(self, path: str | Path) -> str:
+        """Return a path below the run's folder as results hold it; any other path stays as it is."""
+        inside = Path(path).is_relative_to(self.root)
+        return Path(path).relative_to(self.root).as_posix() if inside else str(path)
+
     def stage(self, stage: Stage) -> Path:
         """Return the folder of a stage."""
         return self.root / "stages" / stage.id

@@ -36,8 +36,12 @@ class BenchmarkingService:
         target = build_target(context, resolved, BENCHMARK)
         models: list[OnnxModel] = [model]
         origin = context.float_origin(model) if isinstance(model, QuantizedOnnx) else None
+        notes: list[str] = []
         if section.compare_float and isinstance(origin, OnnxModel):
-            models.append(origin)
+            if isinstance(origin, resolved.spec.accepts):
+                models.append(origin)
+            else:
+                notes.append(f"The float model was not measured: {resolved.spec.name} takes quantized models only.")
         results: list[BenchmarkResult] = []
         for measured in models:
             precision = INT8 if isinstance(measured, QuantizedOnnx) else FLOAT
@@ -46,4 +50,10 @@ class BenchmarkingService:
             metrics = tuple(replace(metric, model=precision) for metric in found.metrics)
             results.append(replace(found, metrics=metrics))
         first = results[0]
-        return StageOutput(replace(first, metrics=tuple(metric for result in results for metric in result.metrics)))
+        result = replace(
+            first,
+            metrics=tuple(metric for result in results for metric in result.metrics),
+            files=tuple(context.layout.relative(file) for file in first.files),
+            notes=(*first.notes, *notes),
+        )
+        return StageOutput(result)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
-from zoo_core.artifacts import Artifact, OnnxModel
+from zoo_core.artifacts import Artifact, OnnxModel, QuantizedOnnx
 from zoo_core.errors import UserError
 from zoo_core.protocols import Stage
 from zoo_core.results import DeploymentResult
 from zoo_core.services.base import StageOutput
 from zoo_core.services.context import RunContext
+from zoo_core.services.evaluation import FLOAT, INT8
 from zoo_core.services.targets import build_target
 from zoo_core.specs import DEPLOY
 
@@ -32,5 +34,12 @@ class DeploymentService:
         resolved = context.require(context.selection.deploy_target, "deployment.hardware_setup.board")
         target = build_target(context, resolved, DEPLOY)
         with context.code_of(resolved, "deployment"):
-            result: DeploymentResult = target.deploy(model, context.layout.stage(stage), context.progress)
-        return StageOutput(result)
+            result: DeploymentResult = target.deploy(model, context.layout.generated, context.progress)
+        precision = INT8 if isinstance(model, QuantizedOnnx) else FLOAT
+        return StageOutput(
+            replace(
+                result,
+                metrics=tuple(replace(metric, model=precision) for metric in result.metrics),
+                files=tuple(context.layout.relative(file) for file in result.files),
+            )
+        )

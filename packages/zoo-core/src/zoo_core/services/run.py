@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from zoo_core.config.load import LoadedConfig, load_config, reload_config
 from zoo_core.errors import RunStoreError
 from zoo_core.protocols import Progress
-from zoo_core.reporting.summary import SummaryRow, summarize
+from zoo_core.reporting.summary import SummaryRow, summarize, summarize_facts
 from zoo_core.runs.files import disk_errors, read_json, write_text
 from zoo_core.runs.layout import RunLayout
 from zoo_core.runs.manifest import RunManifest, StageEntry, describe_host, installed_versions
@@ -105,7 +105,10 @@ def _execute(run: Run, plan: Plan, context: RunContext, catalog: Catalog) -> Run
     return RunSummary(
         run_dir=run.layout.root,
         plan=plan,
-        rows=summarize([metric for record in records for metric in record.result.metrics]),
+        rows=(
+            *summarize([metric for record in records for metric in record.result.metrics]),
+            *summarize_facts([record.result.facts for record in records]),
+        ),
         records=records,
         notes=context.loaded.notes,
         warnings=context.loaded.warnings,

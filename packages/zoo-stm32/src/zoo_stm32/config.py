@@ -1,0 +1,27 @@
+"""Own what zoo-stm32 adds to the configuration: how firmware is built and emulated."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from zoo_core.config.section import Section
+from zoo_core.config.sections import ToolsSection
+
+
+class FirmwareSection(Section):
+    """Choose what builds and runs firmware without a board."""
+
+    compiler: Literal["zig", "gcc"] = "zig"
+    """`zig` comes with zoo-stm32; `gcc` is the `arm-none-eabi-gcc` on the PATH."""
+    emulator: Literal["unicorn", "qemu"] = "unicorn"
+    """`unicorn` comes with zoo-stm32 and counts instructions; `qemu` is the `qemu-system-arm` on the PATH."""
+    stack_kib: Annotated[int, Field(ge=2, le=256)] = 16
+    """Memory reserved for the stack, in KiB; the report says how much of it was used."""
+
+
+class Stm32ToolsSection(ToolsSection):
+    """Locate vendor tools, and choose what takes their place."""
+
+    firmware: FirmwareSection = FirmwareSection()
