@@ -94,6 +94,8 @@ class TrainingSection(Section):
         Literal["native", "apex"], only("native", "mixed precision is torch's own; apex is no longer maintained")
     ] = "native"
     """Only `native`: mixed precision is torch's own."""
+    channels_last: bool = False
+    """Keep weights and images in memory with their channels together, which most convolutions compute faster."""
     eval_metric: str | None = None
     """Metric that decides which weights are best, such as `top1`, `top5` or `loss`; the task's own when absent."""
     log_interval: PositiveInt = 50

@@ -35,6 +35,8 @@ def prepare_layers(model: torch.nn.Module, training: TrainingSection, splits: in
         convert_splitbn_model(model, max(splits, 2))
     if training.sync_bn:
         require_batch_norm(model, "sync_bn")
+    if training.channels_last:
+        model.to(memory_format=torch.channels_last)
     return () if training.frozen_layers is None else freeze_layers(model, training.frozen_layers)
 
 

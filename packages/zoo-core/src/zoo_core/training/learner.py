@@ -147,6 +147,8 @@ class Learner(LightningModule):  # type: ignore[misc] # Lightning is untyped her
         images, targets = batch
         if self._mix is not None:
             images, targets = self._mix(images, targets)
+        if self.training_section.channels_last:
+            images = images.contiguous(memory_format=torch.channels_last)
         outputs = self.model(images)
         parts = loss_parts(self.criterion(outputs, targets))
         self.meter.add({**self._measured(outputs, targets), **parts}, len(images))
