@@ -14,7 +14,17 @@ if TYPE_CHECKING:
 
     from zoo_stm32.boards import Board, Memory
 
-ITEM_BYTES = {"int8": 1, "uint8": 1, "int16": 2, "uint16": 2, "int32": 4, "uint32": 4, "int64": 8, "float32": 4, "bool": 1}
+ITEM_BYTES = {
+    "bool": 1,
+    "int8": 1,
+    "uint8": 1,
+    "int16": 2,
+    "uint16": 2,
+    "int32": 4,
+    "uint32": 4,
+    "float32": 4,
+    "int64": 8,
+}
 """Size of one element by NumPy's name of its type, in bytes."""
 
 
@@ -48,7 +58,8 @@ class IoTensor:
             return np.ascontiguousarray(values, dtype=self.type)
         limits = np.iinfo(self.type)
         steps = np.rint(np.asarray(values, np.float32) / np.float32(self.scale)) + np.float32(self.zero_point)
-        return np.clip(steps, limits.min, limits.max).astype(self.type)
+        stored: npt.NDArray[Any] = np.clip(steps, limits.min, limits.max).astype(self.type)
+        return stored
 
     def dequantize(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return stored values as real numbers, float32, computed as ONNX's DequantizeLinear does."""
@@ -133,6 +144,8 @@ class CNetwork:
     """Bytes of all constants of `network_data.c`."""
     generator: str
     """Name and version of the tool that wrote the kernels."""
+    constant_bytes: int = 0
+    """Part of `weight_bytes` that biases, scales and tables take; the rest are weights."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,3 +1,55 @@
-"""Own the hooks of zoo-stm32; this version declares no component yet."""
+"""Own the hooks of zoo-stm32: one target for each board, and the emulator alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from zoo_core import LazyRef, TargetSpec, hookimpl
+from zoo_core.artifacts import QuantizedOnnx
+from zoo_core.specs import BENCHMARK, DEPLOY, INFER
+from zoo_stm32.boards import Board, load_boards
 
 zoo_api = 1
+
+SECTIONS = {"tools": "zoo_stm32.config:Stm32ToolsSection"}
+
+
+@hookimpl
+def zoo_targets() -> Iterator[TargetSpec]:
+    """Declare the boards by their names, and the emulator for evaluation."""
+    for board in load_boards():
+        yield board_target(board, f"zoo_stm32.targets:{board.slug}")
+    yield TargetSpec(
+        name="emulator",
+        summary="Emulated Cortex-M of the board that is benchmarked or deployed to, else of the STM32H747I-DISCO.",
+        build=LazyRef("zoo_stm32.targets:emulator"),
+        abilities=frozenset({BENCHMARK, INFER}),
+        accepts=(QuantizedOnnx,),
+        sections={name: LazyRef(path) for name, path in SECTIONS.items()},
+    )
+
+
+def board_target(board: Board, build: str) -> TargetSpec:
+    """Return the target of a board, for plugins that bring their own.
+
+    Args:
+        board: The board.
+        build: `package.module:attribute` of `functools.partial(zoo_stm32.targets.build, board)`.
+    """
+    return TargetSpec(
+        name=board.slug,
+        aliases=(board.name,),
+        summary=_summary(board),
+        build=LazyRef(build),
+        abilities=frozenset({BENCHMARK, DEPLOY, INFER}),
+        accepts=(QuantizedOnnx,),
+        sections={name: LazyRef(path) for name, path in SECTIONS.items()},
+        tags=frozenset({board.series}),
+    )
+
+
+def _summary(board: Board) -> str:
+    core = board.core.replace("cortex-", "Cortex-").replace("-m", "-M").replace("-a", "-A")
+    npu = f" and {board.npu}" if board.npu else ""
+    where = "emulated" if board.runs_firmware else "needs ST's tools"
+    return f"{board.series}, {core} at {board.clock_hz / 1e6:.0f} MHz{npu}, {where}."

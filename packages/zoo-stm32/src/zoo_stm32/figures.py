@@ -1,0 +1,141 @@
+"""Own the figures of a firmware: memory, operations and instructions, as metrics and layer by layer."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from zoo_core.results import MetricValue
+from zoo_stm32.artifacts import CNetwork, Execution, FirmwareImage, LoweredModel
+from zoo_stm32.verification import Comparison
+
+KIB = 1024
+LAYER_COLUMNS = (
+    "index", "name", "op_type", "macs", "instructions", "weight_bytes", "output_bytes", "inputs", "outputs", "function",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Footprint:
+    """Gather the memory that a firmware needs; bytes."""
+
+    image: FirmwareImage
+    network: CNetwork
+    execution: Execution
+
+    @property
+    def flash(self) -> int:
+        """Return code and weights."""
+        return self.image.sizes.code + self.image.sizes.weights
+
+    @property
+    def runtime(self) -> int:
+        """Return variables and the part of the stack that was used."""
+        return self.image.sizes.data + self.execution.stack_bytes
+
+    @property
+    def ram(self) -> int:
+        """Return activations, buffers of inputs and outputs, variables and used stack."""
+        return self.image.sizes.arena + self.image.sizes.io + self.runtime
+
+    def metrics(self) -> tuple[MetricValue, ...]:
+        """Return the figures in the order in which users read them."""
+        sizes = self.image.sizes
+        found = [
+            ("total_ram", self.ram, "bytes"),
+            ("ram_activations", sizes.arena, "bytes"),
+            ("ram_activations_bound", self.network.plan.lower_bound, "bytes"),
+            ("ram_io", sizes.io, "bytes"),
+            ("ram_runtime", self.runtime, "bytes"),
+            ("total_flash", self.flash, "bytes"),
+            ("flash_weights", sizes.weights, "bytes"),
+            ("flash_code", sizes.code, "bytes"),
+            ("macs", sum(layer.macs for layer in self.network.layers), ""),
+            ("instructions", self.execution.instructions, ""),
+        ]
+        return tuple(
+            MetricValue(name=name, value=float(value), unit=unit, higher_is_better=False)
+            for name, value, unit in found
+            if value is not None
+        )
+
+    def details(self) -> dict[str, Any]:
+        """Return what the metrics do not say: where everything lies, what peaks, every layer."""
+        plan, place = self.network.plan, self.image.placement
+        return {
+            "placement": {
+                "code": place.code.name,
+                "weights": place.weights.name,
+                "data": place.data.name,
+                "activations": place.arena.name,
+            },
+            "stack_reserved": self.image.sizes.stack,
+            "stack_used": self.execution.stack_bytes,
+            "peak_layer": plan.peak_layer,
+            "peak_tensors": {name: plan.sizes[name] for name in plan.peak_tensors},
+            "compiler": self.image.compiler,
+            "code_generator": self.network.generator,
+            "layers": list(self.layers()),
+        }
+
+    def layers(self) -> Iterator[dict[str, Any]]:
+        """Yield the figures of each layer under the names of `LAYER_COLUMNS`."""
+        for layer in self.network.layers:
+            yield {
+                "index": layer.index,
+                "name": layer.name,
+                "op_type": layer.op_type,
+                "macs": layer.macs,
+                "instructions": self.execution.layer_instructions.get(layer.function),
+                "weight_bytes": layer.weight_bytes,
+                "output_bytes": sum(self.network.plan.sizes.get(name, 0) for name in layer.outputs),
+                "inputs": " ".join(layer.inputs),
+                "outputs": " ".join(layer.outputs),
+                "function": layer.function,
+            }
+
+    def layers_csv(self) -> str:
+        """Return the layers as the text of a CSV file."""
+        stream = io.StringIO()
+        writer = csv.DictWriter(stream, LAYER_COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.layers())
+        return stream.getvalue()
+
+    def facts(self, comparison: Comparison, engine: str) -> dict[str, str]:
+        """Return the findings in words: the board, how it was measured, whether every output value was right."""
+        board = self.image.board
+        return {
+            "board": f"{board.name}, emulated ({engine})",
+            "bit_exact": exactness(comparison),
+            "fits": self.fit(),
+        }
+
+    def fit(self) -> str:
+        """Say whether everything lies inside of the chip, and what lies outside."""
+        place = self.image.placement
+        outside = [
+            f"{what} in {memory.name}"
+            for what, memory in (("code", place.code), ("weights", place.weights), ("activations", place.arena))
+            if memory.external
+        ]
+        return f"with external memory: {', '.join(outside)}" if outside else "yes, in internal memory"
+
+
+def exactness(comparison: Comparison) -> str:
+    """Return `yes`, or how many values differ and by how much."""
+    if comparison.exact:
+        return "yes"
+    share = f"{comparison.different} of {comparison.values} values differ"
+    return f"no: {share}, by at most {comparison.largest:g}"
+
+
+def island_note(lowered: LoweredModel) -> tuple[str, ...]:
+    """Return a sentence that names what is computed in floating point, if anything is."""
+    if not lowered.islands:
+        return ()
+    named = ", ".join(f"{island.node} ({island.op_type}: {island.reason})" for island in lowered.islands)
+    return (f"Computed in floating point, which a core without FPU is slow at: {named}.",)
