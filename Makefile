@@ -26,7 +26,7 @@ help: ## list the targets
 
 setup: $(VENV)/.packages ## install the locked packages and this checkout into .venv
 
-demo: setup ## train on scanned digits, quantize, evaluate and benchmark
+demo: setup ## train on scanned digits, quantize, evaluate, run as firmware on an emulated board
 	$(BIN)/zoo run examples/digits_chain_tqeb.yaml
 
 test: setup ## run the tests, without the slow ones and those that need a GPU, a board or the internet

@@ -1,4 +1,4 @@
-"""Own what zoo-stm32 adds to the configuration: how firmware is built and emulated."""
+"""Own what zoo-stm32 adds to the configuration: who measures, how firmware is built, steps of a deployment."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from zoo_core.config.section import Section
-from zoo_core.config.sections import ToolsSection
+from zoo_core.config.sections import BenchmarkingSection, DeploymentSection, ToolsSection
 
 
 class FirmwareSection(Section):
@@ -25,3 +25,17 @@ class Stm32ToolsSection(ToolsSection):
     """Locate vendor tools, and choose what takes their place."""
 
     firmware: FirmwareSection = FirmwareSection()
+
+
+class Stm32BenchmarkingSection(BenchmarkingSection):
+    """Choose the board that is measured and who measures it."""
+
+    engine: Literal["auto", "cloud", "local", "emulator"] = "auto"
+    """`auto` takes the one of ST's tools that `tools.stedgeai` names, and the emulator when it names none."""
+
+
+class Stm32DeploymentSection(DeploymentSection):
+    """Say which C project is built and for which hardware."""
+
+    steps: tuple[str, ...] | None = None
+    """Steps to run alone, such as `[build, flash]`; all that are left when absent."""

@@ -1,4 +1,4 @@
-"""Own the hooks of zoo-stm32: one target for each board, and the emulator alone."""
+"""Own the hooks of zoo-stm32: one target for each board, the emulator alone, and ST's runtimes."""
 
 from __future__ import annotations
 
@@ -11,12 +11,21 @@ from zoo_stm32.boards import Board, load_boards
 
 zoo_api = 1
 
-SECTIONS = {"tools": "zoo_stm32.config:Stm32ToolsSection"}
+SECTIONS = {
+    "tools": "zoo_stm32.config:Stm32ToolsSection",
+    "benchmarking": "zoo_stm32.config:Stm32BenchmarkingSection",
+    "deployment": "zoo_stm32.config:Stm32DeploymentSection",
+}
+RUNTIMES = {
+    "stedgeai_host": "ST's runtime on this computer; needs ST Edge AI Core.",
+    "stedgeai_n6": "A connected STM32N6 board with ST's validation firmware; needs ST Edge AI Core.",
+    "stedgeai_h7p": "A connected STM32H7 board with ST's validation firmware; needs ST Edge AI Core.",
+}
 
 
 @hookimpl
 def zoo_targets() -> Iterator[TargetSpec]:
-    """Declare the boards by their names, and the emulator for evaluation."""
+    """Declare the boards by their names, the emulator and ST's runtimes."""
     for board in load_boards():
         yield board_target(board, f"zoo_stm32.targets:{board.slug}")
     yield TargetSpec(
@@ -27,6 +36,15 @@ def zoo_targets() -> Iterator[TargetSpec]:
         accepts=(QuantizedOnnx,),
         sections={name: LazyRef(path) for name, path in SECTIONS.items()},
     )
+    for name, summary in RUNTIMES.items():
+        yield TargetSpec(
+            name=name,
+            summary=summary,
+            build=LazyRef(f"zoo_stm32.targets:{name}"),
+            abilities=frozenset({INFER}),
+            accepts=(QuantizedOnnx,),
+            sections={name: LazyRef(path) for name, path in SECTIONS.items()},
+        )
 
 
 def board_target(board: Board, build: str) -> TargetSpec:
@@ -42,7 +60,6 @@ def board_target(board: Board, build: str) -> TargetSpec:
         summary=_summary(board),
         build=LazyRef(build),
         abilities=frozenset({BENCHMARK, DEPLOY, INFER}),
-        accepts=(QuantizedOnnx,),
         sections={name: LazyRef(path) for name, path in SECTIONS.items()},
         tags=frozenset({board.series}),
     )
@@ -51,5 +68,5 @@ def board_target(board: Board, build: str) -> TargetSpec:
 def _summary(board: Board) -> str:
     core = board.core.replace("cortex-", "Cortex-").replace("-m", "-M").replace("-a", "-A")
     npu = f" and {board.npu}" if board.npu else ""
-    where = "emulated" if board.runs_firmware else "needs ST's tools"
-    return f"{board.series}, {core} at {board.clock_hz / 1e6:.0f} MHz{npu}, {where}."
+    where = "emulated" if board.runs_firmware else "through ST's cloud"
+    return f"{board.series}, {core} at {board.clock_hz / 1e6:.0f} MHz{npu}; {where}."

@@ -115,9 +115,14 @@ def _remember_run_dir(session: Session, catalog: Catalog) -> Iterator[None]:
 
 
 def _print_result(summary: RunSummary, run_dir: Path) -> None:
-    if summary.rows:
-        output.emit_text()
-        output.emit_table(*_table(summary.rows), right={"FLOAT", "INT8", "INT8 - FLOAT", "VALUE"})
+    """Print what was measured on images, then what the model costs and where, and the folder."""
+    for rows in (
+        [row for row in summary.rows if row.split],
+        [row for row in summary.rows if not row.split],
+    ):
+        if rows:
+            output.emit_text()
+            output.emit_table(*_table(rows), right={"FLOAT", "INT8", "INT8 - FLOAT", "VALUE"})
     output.emit_text(f"\nResults are in {output.short_path(run_dir)}")
 
 
@@ -138,14 +143,15 @@ def _print_remarks(summary: RunSummary) -> None:
 def _table(rows: Sequence[SummaryRow]) -> tuple[list[str], list[list[str]]]:
     from zoo_core.cli._metric import metric_text
 
+    quantized = any(row.int8_value is not None for row in rows)
     cells = [
         [
             row.name,
             row.split or "-",
             metric_text(row.float_value, row.unit),
-            metric_text(row.int8_value, row.unit),
+            (row.text if quantized else None) or metric_text(row.int8_value, row.unit),
             metric_text(row.difference, row.unit, signed=True),
-            row.text or metric_text(row.other_value, row.unit),
+            (None if quantized else row.text) or metric_text(row.other_value, row.unit),
         ]
         for row in rows
     ]

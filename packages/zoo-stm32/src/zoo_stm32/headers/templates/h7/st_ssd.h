@@ -1,0 +1,5 @@
+#define AI_OBJDETECT_SSD_ST_PP_NB_CLASSES         ($nb_classes)
+#define AI_OBJDETECT_SSD_ST_PP_IOU_THRESHOLD      ($iou_threshold)
+#define AI_OBJDETECT_SSD_ST_PP_CONF_THRESHOLD     ($confidence_threshold)
+#define AI_OBJDETECT_SSD_ST_PP_MAX_BOXES_LIMIT    ($max_boxes)
+#define AI_OBJDETECT_SSD_ST_PP_TOTAL_DETECTIONS   ($total_boxes)

@@ -1,0 +1,8 @@
+#define AI_OD_BLAZEFACE_PP_NB_KEYPOINTS     ($keypoints)
+#define AI_OD_BLAZEFACE_PP_NB_CLASSES       ($nb_classes)
+#define AI_OD_BLAZEFACE_PP_IMG_SIZE         ($width)
+#define AI_OD_BLAZEFACE_PP_OUT_0_NB_BOXES   ($boxes_0)
+#define AI_OD_BLAZEFACE_PP_OUT_1_NB_BOXES   ($boxes_1)
+#define AI_OD_BLAZEFACE_PP_MAX_BOXES_LIMIT  ($max_boxes)
+#define AI_OD_BLAZEFACE_PP_CONF_THRESHOLD   ($confidence_threshold)
+#define AI_OD_BLAZEFACE_PP_IOU_THRESHOLD    ($iou_threshold)

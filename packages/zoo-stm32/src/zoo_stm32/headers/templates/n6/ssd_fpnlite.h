@@ -1,0 +1,7 @@
+#define AI_OD_SSD_PP_XY_SCALE               ($xy_scale)
+#define AI_OD_SSD_PP_WH_SCALE               ($wh_scale)
+#define AI_OD_SSD_PP_NB_CLASSES             ($nb_classes)
+#define AI_OD_SSD_PP_IOU_THRESHOLD          ($iou_threshold)
+#define AI_OD_SSD_PP_CONF_THRESHOLD         ($confidence_threshold)
+#define AI_OD_SSD_PP_MAX_BOXES_LIMIT        ($max_boxes)
+#define AI_OD_SSD_PP_TOTAL_DETECTIONS       ($total_boxes)

@@ -1,0 +1,4 @@
+
+/* Post-processing */
+#define POSTPROCESS_TYPE        $postprocess_type
+

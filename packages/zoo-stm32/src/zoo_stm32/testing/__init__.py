@@ -1,0 +1,1 @@
+"""Own stand-ins for ST's tools, for tests of zoo-stm32 and of plugins."""

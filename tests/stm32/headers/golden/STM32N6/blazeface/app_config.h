@@ -1,0 +1,41 @@
+/* Made by zoo from the model "m_qdq.onnx"; changes are lost with the next deployment. */
+#ifndef APP_CONFIG
+#define APP_CONFIG
+
+#define USE_DCACHE
+#define CAMERA_FLIP             CMW_MIRRORFLIP_NONE
+
+/* How a camera image becomes the input */
+#define ASPECT_RATIO_CROP       (1)
+#define ASPECT_RATIO_FIT        (2)
+#define ASPECT_RATIO_FULLSCREEN (3)
+#define ASPECT_RATIO_MODE       ASPECT_RATIO_CROP
+
+#define COLOR_BGR               (0)
+#define COLOR_RGB               (1)
+#define COLOR_MODE              COLOR_RGB
+
+/* Names of the classes */
+#define NB_CLASSES              (3)
+#define CLASSES_TABLE const char* classes_table[NB_CLASSES] = { \
+    "daisy", \
+    "say \"hi\"", \
+    "p\303\250re\\?\?/" \
+}
+
+/* Post-processing */
+#define POSTPROCESS_TYPE        POSTPROCESS_OD_BLAZEFACE_UI
+
+#define AI_OD_BLAZEFACE_PP_NB_KEYPOINTS     (6)
+#define AI_OD_BLAZEFACE_PP_NB_CLASSES       (3)
+#define AI_OD_BLAZEFACE_PP_IMG_SIZE         (256)
+#define AI_OD_BLAZEFACE_PP_OUT_0_NB_BOXES   (4)
+#define AI_OD_BLAZEFACE_PP_OUT_1_NB_BOXES   (3)
+#define AI_OD_BLAZEFACE_PP_MAX_BOXES_LIMIT  (10)
+#define AI_OD_BLAZEFACE_PP_CONF_THRESHOLD   (0.6f)
+#define AI_OD_BLAZEFACE_PP_IOU_THRESHOLD    (0.5f)
+
+#define WELCOME_MSG_1           "m_qdq.onnx"
+#define WELCOME_MSG_2           "Model Running in STM32 MCU internal memory"
+
+#endif /* APP_CONFIG */
