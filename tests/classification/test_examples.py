@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,19 @@ def test_fashion_mnist_is_accepted_once_its_folder_exists(tmp_path):
     assert [name for name, _ in loaded.config.data_augmentation.functions] == ["random_flip", "random_translation"]
 
 
+def test_every_recipe_is_accepted_once_its_folder_exists(tmp_path):
+    names = sorted(path.stem for path in (resources.files("zoo_classification") / "conf" / "recipe").iterdir())
+    task = get_catalog().tasks.resolve("classification")
+    assert names == sorted(task.spec.recipes)
+    for name in names:
+        path = tmp_path / f"{name}.yaml"
+        path.write_text(task.load(task.spec.recipes[name]), encoding="utf-8")
+        loaded = load_config(path, [f"dataset.data_dir={tmp_path}"], catalog=get_catalog())
+        assert (loaded.notes, loaded.warnings) == ((), ())
+        assert loaded.config.general.seed is not None
+        assert "Measured" in path.read_text(encoding="utf-8")
+
+
 def test_commented_keys_of_the_starter_are_real(starter):
     config = load_config(starter, catalog=get_catalog()).config
     owners = (config.model, config.dataset, config.data_augmentation, config.training, config.training.callbacks)
@@ -65,11 +79,16 @@ def test_starter_is_plain_yaml_with_the_sections_of_st():
 
 @pytest.mark.slow
 def test_demonstration_keeps_its_promise(tmp_path):
-    """At least 97 % on held-out digits, and int8 within one point of float."""
+    """At least 97 % on held-out digits, int8 within one point of float, and firmware that computes the same bytes."""
     command = [sys.executable, "-m", "zoo_core", "run", str(DEMO), f"hydra.run.dir={tmp_path / 'run'}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    result = json.loads((tmp_path / "run" / "stages" / "4_evaluation" / "result.json").read_text())
-    top1 = {metric["model"]: metric["value"] for metric in result["metrics"] if metric["name"] == "top1"}
+    stages = tmp_path / "run" / "stages"
+    evaluation, benchmark = (
+        json.loads((stages / stage / "result.json").read_text())["result"] for stage in ("4_evaluation", "5_benchmarking")
+    )
+    top1 = {metric["model"]: metric["value"] for metric in evaluation["metrics"] if metric["name"] == "top1"}
     assert top1["float"] >= 97.0
     assert abs(top1["float"] - top1["int8"]) <= 1.0
+    assert benchmark["facts"]["bit_exact"] == "yes"
+    assert "STM32H747I-DISCO, emulated" in done.stdout

@@ -141,7 +141,7 @@ def test_check_names_what_the_host_cannot() -> None:
 
 
 def test_open_computes(tmp_path: Path) -> None:
-    session = HostTarget(threads=1).open(save(tmp_path / "a.onnx"))
+    session = HostTarget(threads=1).open(save(tmp_path / "a.onnx"), Bars())
     assert session.run(np.zeros((2, 3, 16, 16), np.float32))[0].shape == (2, 8, 14, 14)
 
 

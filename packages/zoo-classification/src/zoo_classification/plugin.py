@@ -11,6 +11,7 @@ from zoo_core import DatasetSpec, LazyRef, ModelSpec, TaskFiles, TaskSpec, hooki
 zoo_api = 1
 
 TASK = "classification"
+RECIPES = ("resnet8_cifar10",)
 MODEL_SECTION = "zoo_core.config.sections:ModelSection"
 EXTRAS = {"pytorchcv": "zoo-classification[pytorchcv]"}
 
@@ -27,6 +28,7 @@ def zoo_tasks() -> Iterator[TaskSpec]:
         default_dataset="custom",
         files=TaskFiles(best="model_best.pth.tar", last="last.pth.tar"),
         starter=LazyRef("zoo_classification.starter:TEXT"),
+        recipes={name: LazyRef(f"zoo_classification.recipes:{name}") for name in RECIPES},
     )
 
 

@@ -419,8 +419,8 @@ class Deploys(Target, Protocol):
 class Infers(Target, Protocol):
     """Run a model on the device itself."""
 
-    def open(self, model: OnnxModel) -> InferenceSession:
-        """Return a session that computes on the device."""
+    def open(self, model: OnnxModel, progress: Progress) -> InferenceSession:
+        """Return a session that computes on the device; what takes long before shows its progress."""
         ...
 
 

@@ -13,6 +13,7 @@ from zoo_core.cli._options import shared_options
 from zoo_core.cli._session import Session
 from zoo_core.cli._source import DEFAULT_NAME
 from zoo_core.errors import UserError
+from zoo_core.names import did_you_mean
 
 if TYPE_CHECKING:
     from zoo_core.plugins.registry import Resolved
@@ -35,9 +36,13 @@ def init(
     file: Annotated[
         Path, typer.Option("--output", metavar="FILE", help="File to write; - prints the text instead.")
     ] = Path(DEFAULT_NAME),
+    recipe: Annotated[
+        str | None, typer.Option("--recipe", metavar="NAME", help="A whole training with a known result instead.")
+    ] = None,
 ) -> None:
     """Write a commented configuration file to start from."""
-    text = _starter(session.catalog().tasks.resolve(use_case))
+    task = session.catalog().tasks.resolve(use_case)
+    text = _starter(task) if recipe is None else _recipe(task, recipe)
     if file == STANDARD_OUTPUT:
         output.emit_text(text.rstrip("\n"))
         return
@@ -54,6 +59,15 @@ def _starter(task: Resolved[TaskSpec]) -> str:
         msg = f"Use case {task.spec.name} of {task.provider} has no starter file."
         raise UserError(msg, hint=f"See the keys it takes: zoo show task {task.spec.name}")
     return task.load(task.spec.starter)
+
+
+def _recipe(task: Resolved[TaskSpec], name: str) -> str:
+    recipes = task.spec.recipes
+    if name not in recipes:
+        there = f"There are: {', '.join(sorted(recipes))}." if recipes else "It has none."
+        near = did_you_mean(name, recipes)
+        raise UserError(f'Use case {task.spec.name} has no recipe "{name}".', hint=" ".join(filter(None, (near, there))))
+    return task.load(recipes[name])
 
 
 def _write_new(file: Path, text: str) -> None:

@@ -48,8 +48,9 @@ class HostTarget:
         """Return why this machine cannot serve; it can always be measured on and compute."""
         return () if purpose in (BENCHMARK, INFER) else (f"this machine cannot {purpose}, only benchmark and infer",)
 
-    def open(self, model: OnnxModel) -> OnnxSession:
+    def open(self, model: OnnxModel, progress: Progress) -> OnnxSession:
         """Return a session that computes on this machine."""
+        del progress
         return OnnxSession(model.path, threads=self.threads)
 
     def benchmark(self, model: OnnxModel, directory: Path, progress: Progress) -> BenchmarkResult:
