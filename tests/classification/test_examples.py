@@ -83,10 +83,8 @@ def test_demonstration_keeps_its_promise(tmp_path):
     command = [sys.executable, "-m", "zoo_core", "run", str(DEMO), f"hydra.run.dir={tmp_path / 'run'}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    stages = tmp_path / "run" / "stages"
-    evaluation, benchmark = (
-        json.loads((stages / stage / "result.json").read_text())["result"] for stage in ("4_evaluation", "5_benchmarking")
-    )
+    files = [tmp_path / "run" / "stages" / stage / "result.json" for stage in ("4_evaluation", "5_benchmarking")]
+    evaluation, benchmark = (json.loads(file.read_text())["result"] for file in files)
     top1 = {metric["model"]: metric["value"] for metric in evaluation["metrics"] if metric["name"] == "top1"}
     assert top1["float"] >= 97.0
     assert abs(top1["float"] - top1["int8"]) <= 1.0

@@ -88,7 +88,8 @@ def test_run_ends_with_a_table_and_the_path(cli, service: Service) -> None:
     assert table == [
         ["METRIC", "SPLIT", "FLOAT", "INT8", "INT8", "-", "FLOAT"],
         ["top1", "test", "98.33", "%", "98.06", "%", "-0.28", "%"],
-        ["file_size", "-", "312.5", "KiB", "88.0", "KiB", "-224.5", "KiB"],
+        ["METRIC", "FLOAT", "INT8", "INT8", "-", "FLOAT"],
+        ["file_size", "312.5", "KiB", "88.0", "KiB", "-224.5", "KiB"],
         ["Results", "are", "in", "experiments_outputs/one"],
     ]
 
@@ -217,3 +218,16 @@ def test_control_c_in_a_real_process_ends_with_130(tmp_path: Path) -> None:
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130
     assert err == "interrupted: Finished stages and epochs are kept.\n  Continue with: zoo run --resume out\n"
+
+
+def test_findings_in_words_stand_below_the_metrics_of_the_model_they_belong_to() -> None:
+    from zoo_core.cli.run import _table
+    from zoo_core.reporting.summary import summarize_facts
+
+    facts = summarize_facts([{"board": "acme", "bit_exact": "no"}, {"bit_exact": "yes"}])
+    metrics = summarize([MetricValue(name="total_ram", value=2048.0, unit="bytes", model="int8")])
+    assert _table((*metrics, *facts)) == (
+        ["METRIC", "INT8"],
+        [["total_ram", "2.0 KiB"], ["board", "acme"], ["bit_exact", "yes"]],
+    )
+    assert _table(facts) == (["METRIC", "VALUE"], [["board", "acme"], ["bit_exact", "yes"]])

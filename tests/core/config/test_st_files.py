@@ -67,7 +67,8 @@ def test_release_400_with_imagenet(load_file, tmp_path):
     assert config.preprocessing.normalization.mean == (0.485, 0.456, 0.406)
     assert config.preprocessing.rescaling.scale == pytest.approx(1 / 255)
     assert config.quantization.onnx_extra_options.CalibMovingAverage is True
-    assert [missing.name for missing in loaded.selection.missing] == ["STM32H747I-DISCO"]
+    assert loaded.selection.missing == ()
+    assert loaded.selection.benchmark_target.spec.name == "stm32h747i_disco"
     assert "general.workers is read as dataset.workers" in loaded.notes
     assert re.fullmatch(r"\./pt/src/experiments_outputs/\d{4}(_\d\d){5}", config.hydra.run.dir)
 
@@ -84,7 +85,8 @@ def test_deployment_of_release_400(load_file):
     assert loaded.letters == "d"
     assert loaded.config.operation_mode == "deployment"
     assert loaded.config.deployment.hardware_setup.board == "STM32H747I-DISCO"
-    assert len(loaded.selection.missing) == 1
+    assert loaded.selection.missing == ()
+    assert loaded.selection.deploy_target.spec.name == "stm32h747i_disco"
 
 
 def test_the_older_layout(load_file, tmp_path):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from zoo_core.artifacts import InputSpec, OnnxModel
 from zoo_core.lazy import LazyRef
@@ -81,6 +81,8 @@ class TaskSpec(Spec):
     files: TaskFiles = TaskFiles()
     starter: LazyRef[str] | None = None
     """Text of the commented YAML that `zoo init` writes, as a module attribute."""
+    recipes: Mapping[str, LazyRef[str]] = field(default_factory=dict)
+    """Texts of whole configurations with known results, by the names that `zoo init --recipe` takes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +144,21 @@ class QuantizerSpec(Spec):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Report one thing that a target needs or can use on this machine, as `zoo doctor` shows it."""
+
+    name: str
+    status: Literal["ok", "missing", "broken"]
+    """`missing` is absent or out of reach; `broken` is there and cannot be used."""
+    detail: str
+    """Version and place, or what is wrong."""
+    hint: str | None = None
+    """Cure in one line."""
+    required: bool = False
+    """Whether nothing works without it; otherwise its absence is no fault of the installation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TargetSpec(Spec):
     """Declare a place where models run: this machine, a board, a cloud."""
 
@@ -154,6 +171,10 @@ class TargetSpec(Spec):
     accepts: tuple[type[OnnxModel], ...] = (OnnxModel,)
     sections: Mapping[str, LazyRef[type[BaseModel]]] = field(default_factory=dict)
     """Configuration classes for `benchmarking`, `deployment` and `tools`."""
+    properties: Mapping[str, str | int] = field(default_factory=dict)
+    """Facts that `zoo boards` shows, in its order; a name that ends in `_bytes` or `_hz` gives the unit."""
+    examine: LazyRef[Callable[[], Iterable[Finding]]] | None = None
+    """Looks for the tools of the target; `zoo doctor` calls it once for all targets that name the same."""
 
     def faults(self) -> tuple[str, ...]:
         """Return what is wrong with this spec, unknown abilities included."""

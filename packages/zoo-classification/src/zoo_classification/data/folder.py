@@ -9,8 +9,7 @@ from zoo_classification.config import ImageNetSection
 from zoo_classification.data.class_folders import ClassFolders, read_class_folders, shorten
 from zoo_classification.data.class_names import count_problems, folder_order, given_names
 from zoo_classification.data.image_files import ImageFiles, check_images
-from zoo_classification.data.prediction import calibration_images, prediction_images
-from zoo_core.data.splits import split_indices, take_share
+from zoo_classification.data.split_sources import PATH_KEYS, SplitSources
 from zoo_core.errors import DataError
 from zoo_core.protocols import (
     PREDICTION,
@@ -23,8 +22,6 @@ from zoo_core.protocols import (
     SplitDatasets,
 )
 
-VALIDATION_SHARE = 0.2
-PATH_KEYS = {TRAIN: "training_path", VALIDATION: "validation_path", TEST: "test_path"}
 FOLDER_KEYS = {TRAIN: "train_split", VALIDATION: "val_split", TEST: "test_split"}
 
 
@@ -45,8 +42,7 @@ class _Builder:
         self.section = section
         self.request = request
         self.roots = _locate(section)
-        self.sources: dict[str, str] = {}
-        self.notes: list[str] = []
+        self.sources = SplitSources(section, request)
 
     def build(self) -> SplitDatasets:
         trees = {split: read_class_folders(self._key(split), self.roots[split]) for split in self._needed()}
@@ -59,8 +55,8 @@ class _Builder:
             TRAIN: train,
             VALIDATION: validation,
             TEST: test,
-            QUANTIZATION: self._quantization(train),
-            PREDICTION: self._prediction(),
+            QUANTIZATION: self.sources.quantization(train),
+            PREDICTION: self.sources.prediction(),
         }
         splits = {split: dataset for split, dataset in splits.items() if split in self.request.splits}
         if self.request.check_image_files:
@@ -68,8 +64,8 @@ class _Builder:
         return SplitDatasets(
             class_names=given or order,
             **splits,
-            sources={split: text for split, text in self.sources.items() if split in splits},
-            notes=tuple(self.notes),
+            sources={split: text for split, text in self.sources.texts.items() if split in splits},
+            notes=tuple(self.sources.notes),
         )
 
     def _needed(self) -> list[str]:
@@ -97,7 +93,7 @@ class _Builder:
                 complete = TRAIN in trees or given_names(self.section) is None
                 problems += tree.compare(order, complete=complete)
                 if not complete and len(tree.files) < len(order):
-                    self.notes.append(f"{tree.key} has folders for {len(tree.files)} of {len(order)} classes.")
+                    self.sources.notes.append(f"{tree.key} has folders for {len(tree.files)} of {len(order)} classes.")
             empty = [name for name in order if name in tree.files and not tree.files[name]]
             if empty and split == TRAIN and any(tree.files.values()):
                 problems.append(f"{tree.key}: no images in the class folders {shorten(empty)} of {tree.root}")
@@ -114,19 +110,15 @@ class _Builder:
         validation: ImageDataset | None = None
         if VALIDATION in trees:
             validation = ImageFiles(*trees[VALIDATION].flat(order))
-            self.sources[VALIDATION] = self._key(VALIDATION)
-            if self.section.validation_split is not None:
-                self.notes.append(f"dataset.validation_split has no effect beside {self._key(VALIDATION)}.")
+            self.sources.texts[VALIDATION] = self._key(VALIDATION)
+            self.sources.note_idle_share(self._key(VALIDATION))
         if TRAIN in trees:
             paths, targets = trees[TRAIN].flat(order)
             train = ImageFiles(paths, targets)
-            self.sources[TRAIN] = self._key(TRAIN)
+            self.sources.texts[TRAIN] = self._key(TRAIN)
             if VALIDATION not in self.roots:
-                share = self.section.validation_split or VALIDATION_SHARE
-                kept, held = split_indices(len(paths), share, self.request.seed, labels=targets)
+                kept, held = self.sources.hold_back(targets)
                 train, validation = _pick(paths, targets, kept), _pick(paths, targets, held)
-                self.sources[TRAIN] = f"{100 * (1 - share):g} % of {self._key(TRAIN)}"
-                self.sources[VALIDATION] = f"{100 * share:g} % of {self._key(TRAIN)}"
         return train, validation
 
     def _test(
@@ -135,31 +127,9 @@ class _Builder:
         if TEST not in self.request.splits:
             return None
         if TEST in trees:
-            self.sources[TEST] = self._key(TEST)
+            self.sources.texts[TEST] = self._key(TEST)
             return ImageFiles(*trees[TEST].flat(order))
-        if validation is not None:
-            self.sources[TEST] = f"the validation set: {self.sources[VALIDATION]}"
-            self.notes.append("No test set is given; the validation set stands in for it.")
-        return validation
-
-    def _quantization(self, train: ImageDataset | None) -> ImageDataset | None:
-        if QUANTIZATION not in self.request.splits:
-            return None
-        images, source = train, "the training set"
-        if self.section.quantization_path is not None:
-            images, source = calibration_images(self.section.quantization_path), "dataset.quantization_path"
-        if images is None:
-            return None
-        share = self.section.quantization_split
-        self.sources[QUANTIZATION] = source if share is None else f"{100 * share:g} % of {source}"
-        return take_share(images, share, self.request.quantization_seed, stratify=True)
-
-    def _prediction(self) -> ImageDataset | None:
-        path = self.section.prediction_path
-        if PREDICTION not in self.request.splits or path is None:
-            return None
-        self.sources[PREDICTION] = "dataset.prediction_path"
-        return prediction_images(path)
+        return self.sources.stand_in(validation)
 
     def _key(self, split: str) -> str:
         own = PATH_KEYS[split]

@@ -16,9 +16,9 @@ from zoo_classification.data.class_folders import ClassFolders, read_class_folde
 from zoo_classification.data.class_names import arrange, count_problems, given_names
 from zoo_classification.data.image_files import ImageFiles, check_images
 from zoo_classification.data.official_format import OfficialFormat, draw_layout
-from zoo_classification.data.prediction import calibration_images, prediction_images
+from zoo_classification.data.split_sources import PATH_KEYS, SplitSources
 from zoo_core.data.fetch import default_folder, fetch
-from zoo_core.data.splits import Subset, split_indices, take_share
+from zoo_core.data.splits import Subset
 from zoo_core.errors import DataError
 from zoo_core.protocols import (
     PREDICTION,
@@ -32,8 +32,6 @@ from zoo_core.protocols import (
     SplitDatasets,
 )
 
-VALIDATION_SHARE = 0.2
-PATH_KEYS = {TRAIN: "training_path", VALIDATION: "validation_path", TEST: "test_path"}
 OWN_SPLITS = {TRAIN: (TRAIN,), VALIDATION: (VALIDATION, TEST), TEST: (TEST,)}
 """Split -> own splits of a data set that can serve it when its files are named for just that split."""
 
@@ -101,8 +99,7 @@ class _Divider:
         self.section = section
         self.request = request
         self.homes = homes
-        self.notes = notes
-        self.sources: dict[str, str] = {}
+        self.sources = SplitSources(section, request, notes)
         self.files = {key: official.open(home, section) for key, home in homes.items()}
         self.own = next((self.files[key] for key in ("data_dir", "training_path") if key in self.files), None)
         self.classes = arrange(given_names(section), next(iter(self.files.values())).names, official.title)
@@ -115,17 +112,18 @@ class _Divider:
             TRAIN: train,
             VALIDATION: validation,
             TEST: test,
-            QUANTIZATION: self._quantization(train),
-            PREDICTION: self._prediction(test),
+            QUANTIZATION: self.sources.quantization(train),
+            PREDICTION: self.sources.prediction(test),
         }
         splits = {split: dataset for split, dataset in found.items() if split in self.request.splits}
+        texts = self.sources.texts
         if self.request.check_image_files:
             check_images(_paths(splits), self.request.progress)
         return SplitDatasets(
             class_names=self.classes.names,
             **splits,
-            sources={split: self.sources[split] for split in SPLITS if split in splits and split in self.sources},
-            notes=tuple(self.notes),
+            sources={split: texts[split] for split in SPLITS if split in splits and split in texts},
+            notes=tuple(self.sources.notes),
         )
 
     def _refuse(self) -> None:
@@ -146,49 +144,16 @@ class _Divider:
             return None, validation
         train = self._read(TRAIN, training)
         if origin is not None:
-            if self.section.validation_split is not None:
-                self.notes.append(
-                    f"dataset.validation_split has no effect beside {self._describe(VALIDATION, origin)}."
-                )
+            self.sources.note_idle_share(self._describe(VALIDATION, origin))
             return train, validation
-        share = self.section.validation_split or VALIDATION_SHARE
-        kept, held = split_indices(len(train), share, self.request.seed, labels=train.targets)
-        whole = self.sources[TRAIN]
-        self.sources[TRAIN] = f"{100 * (1 - share):g} % of {whole}"
-        self.sources[VALIDATION] = f"{100 * share:g} % of {whole}"
+        kept, held = self.sources.hold_back(train.targets)
         return Subset(train, kept), Subset(train, held)
 
     def _test(self, validation: ImageDataset | None) -> ImageDataset | None:
         if not self.request.splits & {TEST, PREDICTION}:
             return None
         origin = self._origin(TEST)
-        if origin is not None:
-            return self._read(TEST, origin)
-        if validation is not None:
-            self.sources[TEST] = f"the validation set: {self.sources[VALIDATION]}"
-            self.notes.append("No test set is given; the validation set stands in for it.")
-        return validation
-
-    def _quantization(self, train: ImageDataset | None) -> ImageDataset | None:
-        if QUANTIZATION not in self.request.splits:
-            return None
-        images, source = train, "the training set"
-        if self.section.quantization_path is not None:
-            images, source = calibration_images(self.section.quantization_path), "dataset.quantization_path"
-        if images is None:
-            return None
-        share = self.section.quantization_split
-        self.sources[QUANTIZATION] = source if share is None else f"{100 * share:g} % of {source}"
-        return take_share(images, share, self.request.quantization_seed, stratify=True)
-
-    def _prediction(self, test: ImageDataset | None) -> ImageDataset | None:
-        if PREDICTION not in self.request.splits:
-            return None
-        if self.section.prediction_path is None:
-            self.sources[PREDICTION] = "the test set"
-            return test
-        self.sources[PREDICTION] = "dataset.prediction_path"
-        return prediction_images(self.section.prediction_path)
+        return self.sources.stand_in(validation) if origin is None else self._read(TEST, origin)
 
     def _origin(self, split: str) -> tuple[str, str] | None:
         """Return the key that names the place of a split, and the data set's own split that is read there.
@@ -206,7 +171,7 @@ class _Divider:
 
     def _read(self, split: str, origin: tuple[str, str]) -> ImageDataset:
         key, own = origin
-        self.sources[split] = self._describe(split, origin)
+        self.sources.texts[split] = self._describe(split, origin)
         if own:
             return self.files[key].read(own, self.classes.places)
         tree = read_class_folders(f"dataset.{key}", getattr(self.section, key))

@@ -66,7 +66,9 @@ def _recipe(task: Resolved[TaskSpec], name: str) -> str:
     if name not in recipes:
         there = f"There are: {', '.join(sorted(recipes))}." if recipes else "It has none."
         near = did_you_mean(name, recipes)
-        raise UserError(f'Use case {task.spec.name} has no recipe "{name}".', hint=" ".join(filter(None, (near, there))))
+        raise UserError(
+            f'Use case {task.spec.name} has no recipe "{name}".', hint=" ".join(filter(None, (near, there)))
+        )
     return task.load(recipes[name])
 
 

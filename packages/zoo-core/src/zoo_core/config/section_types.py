@@ -16,6 +16,7 @@ from zoo_core.lazy import LazyRef
 
 if TYPE_CHECKING:
     from zoo_core.plugins.registry import Resolved
+    from zoo_core.specs import TargetSpec
 
 
 def section_types(choice: Choice) -> dict[str, type[BaseModel]]:
@@ -44,7 +45,7 @@ def section_types(choice: Choice) -> dict[str, type[BaseModel]]:
 
 def _target_types(choice: Choice) -> dict[str, type[BaseModel]]:
     types: dict[str, type[BaseModel]] = {}
-    targets = [(found, "") for found in choice.infer_targets]
+    targets: list[tuple[Resolved[TargetSpec] | None, str]] = [(found, "") for found in choice.infer_targets]
     targets += [(choice.deploy_target, "deployment"), (choice.benchmark_target, "benchmarking")]
     for target, own in targets:
         if target is not None:

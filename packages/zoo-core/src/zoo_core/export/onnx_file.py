@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from onnx import TensorProto
 from zoo_core.artifacts import METADATA_KEY, InputSpec
 from zoo_core.errors import UserError
 from zoo_core.export.opset import opset_of
-from zoo_core.runs.files import disk_errors
+from zoo_core.runs.files import write_atomically
 
 QUANTIZED_OPERATORS = frozenset({
     "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul", "QGemm",
@@ -162,17 +161,7 @@ def save_onnx(model: onnx.ModelProto, path: Path) -> None:
     Raises:
         RunStoreError: When the disk is full, read-only or not ours.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with temporary.open("wb") as stream:
-                stream.write(model.SerializeToString(deterministic=True))
-                stream.flush()
-                os.fsync(stream.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+    write_atomically(path, lambda stream: stream.write(model.SerializeToString(deterministic=True)))
 
 
 def remove_notes(model: onnx.ModelProto) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -15,6 +13,7 @@ from zoo_core.results import EvaluationResult, MetricValue, SkippedFile
 from zoo_core.runs.log import log_skipped, log_values
 from zoo_core.services.base import StageOutput
 from zoo_core.services.context import RunContext
+from zoo_core.services.targets import HOST, opened
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,7 +59,8 @@ class EvaluationService:
         files: list[Path] = []
         measurements = []
         for precision, artifact in models:
-            measured = measure(context, artifact, dataset, f"Evaluating the {precision} model")
+            target = context.config.evaluation.target if artifact is model else _place_of_float(context, artifact)
+            measured = measure(context, artifact, dataset, f"Evaluating the {precision} model", target)
             measurements.append(measured)
             context.evaluated.add(artifact.sha256)
             metrics += [replace(metric, split=split, model=precision) for metric in measured.metrics]
@@ -97,8 +97,8 @@ def evaluation_split(context: RunContext) -> tuple[str, ImageDataset]:
     )
 
 
-def measure(context: RunContext, model: Artifact, dataset: ImageDataset, title: str) -> Measurement:
-    """Run a model over a split and compute the metrics of the task."""
+def measure(context: RunContext, model: Artifact, dataset: ImageDataset, title: str, target: str = HOST) -> Measurement:
+    """Run a model over a split, on this machine or another target, and compute the metrics of the task."""
     from zoo_core.data.loader import eval_loader
     from zoo_core.data.prefetch import read_ahead
     from zoo_core.training.mirror import require_mirroring
@@ -116,7 +116,7 @@ def measure(context: RunContext, model: Artifact, dataset: ImageDataset, title: 
         batch_size=context.config.evaluation.batch_size,
         workers=context.config.dataset.workers,
     )
-    with _session(context, model) as session, context.progress.track(title, len(dataset)) as bar:
+    with opened(context, target, model) as session, context.progress.track(title, len(dataset)) as bar:
         for batch in read_ahead(loader):
             skipped += batch.skipped
             if batch.paths:
@@ -126,6 +126,13 @@ def measure(context: RunContext, model: Artifact, dataset: ImageDataset, title: 
     if images == 0:
         raise DataError("None of the images could be read.", hint="The log names every file and its fault.")
     return Measurement(evaluator.compute(), evaluator, images, tuple(skipped))
+
+
+def _place_of_float(context: RunContext, model: Artifact) -> str:
+    """Return where the float model is evaluated: beside the int8 one, or here when it cannot be computed there."""
+    name = context.config.evaluation.target
+    taken = name == HOST or isinstance(model, context.loaded.catalog.targets.resolve(name).spec.accepts)
+    return name if taken else HOST
 
 
 def _outputs(
@@ -138,20 +145,6 @@ def _outputs(
     others = session.run(images[..., ::-1].copy())
     pairs = zip(outputs, others, strict=True)
     return tuple(((one + other) / 2).astype(one.dtype, copy=False) for one, other in pairs)
-
-
-@contextmanager
-def _session(context: RunContext, model: Artifact) -> Iterator[InferenceSession]:
-    from zoo_core.services.targets import open_on_target
-
-    target = context.config.evaluation.target
-    session = context.open_session(model) if target == "host" else open_on_target(context, target, model)
-    try:
-        yield session
-    finally:
-        close = getattr(session, "close", None)
-        if close is not None:
-            close()
 
 
 def _known_names(context: RunContext, metrics: list[MetricValue]) -> dict[str, object]:

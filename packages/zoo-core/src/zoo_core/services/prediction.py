@@ -16,6 +16,7 @@ from zoo_core.runs.files import disk_errors, write_json, write_text
 from zoo_core.runs.log import log_skipped
 from zoo_core.services.base import StageOutput
 from zoo_core.services.context import RunContext
+from zoo_core.services.targets import opened
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -45,7 +46,7 @@ class PredictionService:
             raise ValueError(msg)
         dataset = context.dataset(PREDICTION)
         decoder = context.task.decoder()
-        session = context.open_session(model)
+        target = context.config.prediction.target
         folder = context.layout.root / FOLDER
         records: list[dict[str, Any]] = []
         taken: set[str] = set()
@@ -58,7 +59,7 @@ class PredictionService:
             workers=context.config.dataset.workers,
         )
         positions = {dataset.name(index): index for index in range(len(dataset))}
-        with context.progress.track("Predicting", len(dataset)) as bar:
+        with opened(context, target, model) as session, context.progress.track("Predicting", len(dataset)) as bar:
             for batch in read_ahead(loader):
                 skipped += batch.skipped
                 if batch.paths:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 from zoo_core.artifacts import Checkpoint
 from zoo_core.errors import MissingError
 from zoo_core.services.context import RunContext
+from zoo_core.services.evaluation import EvaluationService
 from zoo_core.services.plan import TRAINING, WEIGHTS, Plan, plan_chain
+from zoo_core.services.prediction import PredictionService
 from zoo_core.services.table import SERVICES
-from zoo_core.services.targets import build_target
+from zoo_core.services.targets import HOST, build_target, refuse_model
 from zoo_core.specs import BENCHMARK, DEPLOY, INFER
 
 if TYPE_CHECKING:
@@ -53,8 +55,7 @@ def check_before_start(context: RunContext, plan: Plan) -> None:
         build_target(context, context.require(context.selection.benchmark_target, "benchmarking"), BENCHMARK)
     if "d" in plan.letters:
         build_target(context, context.require(context.selection.deploy_target, "deployment"), DEPLOY)
-    if "e" in plan.letters and context.config.evaluation.target != "host":
-        build_target(context, context.loaded.catalog.targets.resolve(context.config.evaluation.target), INFER)
+    _check_inference(context, plan)
     for split in sorted(needed_splits(plan.letters)):
         context.datasets.get(split)
     context.check_model_file()
@@ -65,6 +66,22 @@ def check_before_start(context: RunContext, plan: Plan) -> None:
         _check_training(context)
     elif WEIGHTS in plan.letters:
         context.build_model()
+
+
+def _check_inference(context: RunContext, plan: Plan) -> None:
+    """Build each target other than this machine once that computes models for evaluation or prediction."""
+    config = context.config
+    names = {EvaluationService.letter: config.evaluation.target, PredictionService.letter: config.prediction.target}
+    targets = {}
+    for planned in plan.stages:
+        name = names.get(planned.letter, HOST)
+        if name != HOST:
+            resolved = context.loaded.catalog.targets.resolve(name)
+            if planned.takes is not None:
+                refuse_model(resolved, planned.takes.kind)
+            targets[resolved.qualified] = resolved
+    for resolved in targets.values():
+        build_target(context, resolved, INFER)
 
 
 def _check_training(context: RunContext) -> None:

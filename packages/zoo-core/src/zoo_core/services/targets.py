@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from zoo_core.artifacts import Artifact, OnnxModel
+from zoo_core.artifacts import Artifact
 from zoo_core.errors import MissingError, UserError
 from zoo_core.plugins.guard import plugin_code
 from zoo_core.protocols import InferenceSession
+from zoo_core.services.plan import READABLE
 from zoo_core.specs import INFER
 
 if TYPE_CHECKING:
     from zoo_core.plugins.registry import Resolved
     from zoo_core.services.context import RunContext
 
-DOES = {"benchmark": "be benchmarked on", "deploy": "be deployed to", "infer": "compute single images"}
+HOST = "host"
+"""Name of the target that is this machine; every kind of model is computed there without a plugin."""
 
 
 def build_target(context: RunContext, resolved: Resolved[Any], ability: str) -> Any:
@@ -36,14 +40,43 @@ def build_target(context: RunContext, resolved: Resolved[Any], ability: str) -> 
     return target
 
 
-def open_on_target(context: RunContext, name: str, model: Artifact) -> InferenceSession:
-    """Open a model on a target other than this process.
+@contextmanager
+def opened(context: RunContext, target: str, model: Artifact) -> Iterator[InferenceSession]:
+    """Open a model on this machine or on another target; what the target holds is given back at the end.
 
     Raises:
-        UserError: When the model is no ONNX file or the target cannot compute single images.
+        UserError: When the target does not take such a model or cannot compute single images.
+        MissingError: When a tool, a login or a board that it needs is not there.
+        PluginError: When the target fails while it opens the model.
     """
-    if not isinstance(model, OnnxModel):
-        raise UserError(f'Target "{name}" takes ONNX models; this one is {model.path.name}.')
+    session = context.open_session(model) if target == HOST else _open(context, target, model)
+    try:
+        yield session
+    finally:
+        close = getattr(session, "close", None)
+        if close is not None:
+            close()
+
+
+def refuse_model(resolved: Resolved[Any], kind: type[Artifact]) -> None:
+    """Refuse a kind of model that a target does not take.
+
+    Raises:
+        UserError: Naming what it takes.
+    """
+    spec = resolved.spec
+    if not issubclass(kind, spec.accepts):
+        taken = " or ".join(READABLE[accepted.kind] for accepted in spec.accepts)
+        raise UserError(
+            f'Target "{spec.name}" takes {taken}, not {READABLE[kind.kind]}.',
+            hint=f"Set model.model_path to such a file, or the target to {HOST}.",
+        )
+
+
+def _open(context: RunContext, name: str, model: Artifact) -> InferenceSession:
     resolved = context.loaded.catalog.targets.resolve(name)
-    session: InferenceSession = build_target(context, resolved, INFER).open(model)
+    refuse_model(resolved, type(model))
+    target = build_target(context, resolved, INFER)
+    with context.code_of(resolved, "opening a model"):
+        session: InferenceSession = target.open(model, context.progress)
     return session

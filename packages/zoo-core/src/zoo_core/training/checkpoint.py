@@ -21,7 +21,7 @@ import torch
 
 from zoo_core.artifacts import METADATA_KEY
 from zoo_core.errors import MissingError, UserError
-from zoo_core.training.atomic import write_atomically
+from zoo_core.runs.files import write_atomically
 
 StateDict = dict[str, torch.Tensor]
 
@@ -50,8 +50,9 @@ def save_weights(path: Path, model: torch.nn.Module | Mapping[str, torch.Tensor]
         RunStoreError: When the disk is full or the folder cannot be written.
     """
     state = model.state_dict() if isinstance(model, torch.nn.Module) else model
+    plain = torch.contiguous_format  # whatever order a training kept them in
     content = {
-        "state_dict": {name: tensor.detach().cpu().clone() for name, tensor in state.items()},
+        "state_dict": {name: tensor.detach().cpu().clone(memory_format=plain) for name, tensor in state.items()},
         METADATA_KEY: json.dumps(dict(metadata)),
     }
     write_atomically(path, lambda stream: torch.save(content, stream))

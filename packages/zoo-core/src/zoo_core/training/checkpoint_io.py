@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from lightning.fabric.plugins import CheckpointIO
 
-from zoo_core.training.atomic import write_atomically
+from zoo_core.runs.files import write_atomically
 from zoo_core.training.checkpoint import read_checkpoint
 
 

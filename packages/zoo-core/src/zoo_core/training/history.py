@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from zoo_core.errors import RunStoreError
-from zoo_core.training.atomic import share_file
+from zoo_core.runs.files import share_file
 from zoo_core.training.record import Row
 
 STEM = "checkpoint"

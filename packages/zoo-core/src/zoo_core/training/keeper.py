@@ -21,7 +21,7 @@ from zoo_core.artifacts import METADATA_KEY
 from zoo_core.data.loader import EvalLoader
 from zoo_core.protocols import TRAIN, ProgressTask, TrainJob
 from zoo_core.results import MetricValue
-from zoo_core.training.atomic import write_atomically
+from zoo_core.runs.files import write_atomically
 from zoo_core.training.board import Board
 from zoo_core.training.checkpoint import save_weights
 from zoo_core.training.history import keep_history

@@ -1,4 +1,4 @@
-"""Own what the `training` section changes in a model's layers: freezing, dropout, batch normalisation."""
+"""Own what the `training` section changes in a model's layers: freezing, dropout, normalisation, order in memory."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from zoo_core.config.values import IndexList
 from zoo_core.errors import UserError
 
 SHOWN_LAYERS = 4
+IMAGE_RANK = 4
 INNER_DROPOUTS = frozenset({"attn_drop", "proj_drop", "pos_drop", "patch_drop", "drop1", "drop2"})
 """Names of the dropout layers inside timm's transformers, which are not those before the classifier."""
 _SPLIT_MARK = "aux_bn"
@@ -36,7 +37,7 @@ def prepare_layers(model: torch.nn.Module, training: TrainingSection, splits: in
     if training.sync_bn:
         require_batch_norm(model, "sync_bn")
     if training.channels_last:
-        model.to(memory_format=torch.channels_last)
+        put_channels_last(model)
     return () if training.frozen_layers is None else freeze_layers(model, training.frozen_layers)
 
 
@@ -143,6 +144,25 @@ def set_batch_norm(model: torch.nn.Module, momentum: float | None, eps: float | 
         if isinstance(module, _BatchNorm):
             module.momentum = module.momentum if momentum is None else momentum
             module.eps = module.eps if eps is None else eps
+
+
+def put_channels_last(model: torch.nn.Module) -> None:
+    """Lay out the weights of every convolution over images with their channels together, in place.
+
+    Raises:
+        UserError: When the model has none.
+    """
+    tensors = [tensor for tensor in (*model.parameters(), *model.buffers()) if tensor.ndim == IMAGE_RANK]
+    if not tensors:
+        msg = "training.channels_last is set, but the model has no convolution over images."
+        raise UserError(msg, hint="Remove training.channels_last.")
+    for tensor in tensors:
+        tensor.data = channels_last(tensor.data)
+
+
+def channels_last(tensor: torch.Tensor) -> torch.Tensor:
+    """Return a tensor of shape (N, C, H, W) with its channels together in memory, and one of another rank as it is."""
+    return tensor.contiguous(memory_format=torch.channels_last) if tensor.ndim == IMAGE_RANK else tensor
 
 
 def without_splits(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

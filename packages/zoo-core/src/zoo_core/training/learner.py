@@ -16,6 +16,7 @@ from zoo_core.data.loader import TrainLoader
 from zoo_core.data.seeding import derive_seed, seed_everything
 from zoo_core.errors import UserError
 from zoo_core.training.ema import WeightAverage
+from zoo_core.training.layers import channels_last
 from zoo_core.training.monitor import LOSS
 from zoo_core.training.optimizer import build_optimizer
 from zoo_core.training.resume import Resumed
@@ -148,7 +149,7 @@ class Learner(LightningModule):  # type: ignore[misc] # Lightning is untyped her
         if self._mix is not None:
             images, targets = self._mix(images, targets)
         if self.training_section.channels_last:
-            images = images.contiguous(memory_format=torch.channels_last)
+            images = channels_last(images)
         outputs = self.model(images)
         parts = loss_parts(self.criterion(outputs, targets))
         self.meter.add({**self._measured(outputs, targets), **parts}, len(images))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo_core.results import MetricValue, SkippedFile
-from zoo_core.training.atomic import write_text_atomically
+from zoo_core.runs.files import write_text
 from zoo_core.training.monitor import improves
 
 SUMMARY = "summary.csv"
@@ -86,7 +86,7 @@ class TrainingRecord:
         """
         events = folder / EVENTS
         summary = self.write_table(folder)
-        write_text_atomically(events, "".join(f"{_event(row)}\n" for row in self.rows))
+        write_text(events, "".join(f"{_event(row)}\n" for row in self.rows), durable=False)
         return summary, events
 
     def write_table(self, folder: Path) -> Path:
@@ -100,7 +100,7 @@ class TrainingRecord:
         writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
         writer.writeheader()
         writer.writerows({name: _plain(value) for name, value in row.items()} for row in self.rows)
-        write_text_atomically(folder / SUMMARY, text.getvalue())
+        write_text(folder / SUMMARY, text.getvalue(), durable=False)
         return folder / SUMMARY
 
 

@@ -13,7 +13,7 @@ from zoo_stm32.deployment.job import (
     StepOutcome,
 )
 from zoo_stm32.deployment.programmer import Probe, Programmer
-from zoo_stm32.deployment.tools import find_tools
+from zoo_stm32.deployment.programs import find_tools
 
 __all__ = [
     "CodeGenerator",

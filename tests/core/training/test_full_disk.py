@@ -1,6 +1,7 @@
+"""A disk that refuses a checkpoint costs nothing of what was trained before."""
+
 from __future__ import annotations
 
-import errno
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,6 @@ import torch
 from tiny_task import make_job
 
 from zoo_core.errors import RunStoreError
-from zoo_core.training.atomic import write_atomically
 from zoo_core.training.checkpoint import read_weights, save_weights
 from zoo_core.training.trainer import LightningTrainer
 
@@ -30,44 +30,18 @@ def largest_file(size: int) -> Iterator[None]:
 def test_refused_write_leaves_the_older_file(tmp_path: Path) -> None:
     path = tmp_path / "weights.pt"
     save_weights(path, torch.nn.Linear(2, 2), {})
-    with largest_file(50_000), pytest.raises(RunStoreError, match="cannot be written: File too large"):
+    refusal = r"Cannot write .*weights\.pt: the file is too large .*\n.*ulimit -f"
+    with largest_file(50_000), pytest.raises(RunStoreError, match=refusal):
         save_weights(path, torch.nn.Linear(1000, 100), {})
     assert read_weights(path).state_dict["weight"].shape == (2, 2)
     assert [file.name for file in tmp_path.iterdir()] == ["weights.pt"]
-
-
-def test_full_disk_is_named_with_its_cure(tmp_path: Path) -> None:
-    def refuse(_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    with pytest.raises(RunStoreError, match=r"No space left on device.*\n.*zoo run --resume"):
-        write_atomically(tmp_path / "file", refuse)
-
-
-def test_interrupted_write_leaves_nothing(tmp_path: Path) -> None:
-    def stop(stream: object) -> None:
-        stream.write(b"half")
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        write_atomically(tmp_path / "file", stop)
-    assert not list(tmp_path.iterdir())
-
-
-def test_other_errors_are_not_taken_for_a_full_disk(tmp_path: Path) -> None:
-    def fail(_: object) -> None:
-        msg = "a mistake in the code"
-        raise RuntimeError(msg)
-
-    with pytest.raises(RuntimeError, match="a mistake in the code"):
-        write_atomically(tmp_path / "file", fail)
 
 
 def test_training_on_a_full_disk_stops_with_its_last_state_whole(tmp_path: Path) -> None:
     LightningTrainer("cpu").fit(make_job(tmp_path, training={"epochs": 2}))
     last = tmp_path / "saved" / "last_model.pt"
     before = last.read_bytes()
-    with largest_file(2_000), pytest.raises(RunStoreError, match="cannot be written"):
+    with largest_file(2_000), pytest.raises(RunStoreError, match="Cannot write"):
         LightningTrainer("cpu").fit(make_job(tmp_path, training={"epochs": 4}, resume=True))
     assert last.read_bytes() == before
     LightningTrainer("cpu").fit(make_job(tmp_path, training={"epochs": 4}, resume=True))
