@@ -62,6 +62,8 @@ def test_list_json_has_stable_keys(cli) -> None:
                 "abilities": ["benchmark", "infer"],
                 "accepts": ["onnx"],
                 "sections": {},
+                "properties": {},
+                "examine": None,
                 "qualified": "zoo-acme/acme_board",
                 "distribution": "zoo-acme",
                 "version": "0.3",

@@ -60,3 +60,30 @@ def test_open_unknown_operator_names_file_and_cause(tmp_path: Path, capfd: pytes
     with pytest.raises(UserError, match=r"special\.onnx cannot be opened by onnxruntime.*Teleport"):
         open_runtime(path)
     assert capfd.readouterr() == ("", "")
+
+
+def test_8_bit_products_are_summed_exactly_where_the_processor_is_said_to() -> None:
+    """Products of 255 x 127 in pairs exceed 16 bits; the sum must be that of Python's integers."""
+    rows, scale = 4, 64 * 255 * 127 / 100
+    generator = np.random.default_rng(3)
+    weights = generator.integers(100, 127, (rows, 64, 1, 1), endpoint=True).astype(np.int8)
+    images = generator.integers(100, 127, (1, 64, 1, 1), endpoint=True).astype(np.int8)
+    quantized = {
+        "x": helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 64, 1, 1]),
+        "y": helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, rows, 1, 1]),
+    }
+    constants = {"one": np.float32(1), "low": np.int8(-128), "zero": np.int8(0), "w": weights, "s": np.float32(scale)}
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "one", "low"], ["xq"]),
+        helper.make_node("DequantizeLinear", ["xq", "one", "low"], ["xf"]),
+        helper.make_node("DequantizeLinear", ["w", "one", "zero"], ["wf"]),
+        helper.make_node("Conv", ["xf", "wf"], ["c"]),
+        helper.make_node("QuantizeLinear", ["c", "s", "zero"], ["yq"]),
+        helper.make_node("DequantizeLinear", ["yq", "s", "zero"], ["y"]),
+    ]
+    initializers = [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()]
+    graph = helper.make_graph(nodes, "g", [quantized["x"]], [quantized["y"]], initializers)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    (found,) = open_runtime(model.SerializeToString(), threads=1).run(None, {"x": images.astype(np.float32) + 128})
+    sums = [sum((int(a) + 128) * int(b) for a, b in zip(images.flat, row.flat, strict=True)) for row in weights]
+    assert np.rint(found.ravel() / scale).tolist() == [round(total / scale) for total in sums]

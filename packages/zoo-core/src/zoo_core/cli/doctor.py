@@ -1,4 +1,4 @@
-"""Own `zoo doctor`: an examination of this installation, or of one plugin down to every reference it holds."""
+"""Own `zoo doctor`: an examination of this installation with the tools its targets use, or of one plugin in depth."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from zoo_core.plugins.catalog import Catalog
     from zoo_core.plugins.registry import Resolved
     from zoo_core.plugins.report import PluginReport
+    from zoo_core.specs import Finding, TargetSpec
 
 Status = Literal["ok", "missing", "broken", "disabled"]
 OK: Status = "ok"
@@ -50,6 +51,8 @@ class Check:
     status: Status
     detail: str
     hint: str | None = None
+    required: bool = True
+    """Whether its absence makes the installation fail."""
 
 
 @app.command(cls=PlainCommand)
@@ -76,6 +79,7 @@ def doctor(
 
 def _examine_all(session: Session, catalog: Catalog) -> None:
     checks = [*_base(), *_libraries(), *(_plugin(report) for report in catalog.reports)]
+    checks.extend(_tools(catalog.targets.entries()))
     if session.json:
         output.emit_json(_document(checks, catalog.problems))
     else:
@@ -86,7 +90,8 @@ def _examine_all(session: Session, catalog: Catalog) -> None:
 
 
 def _examine_one(session: Session, catalog: Catalog, report: PluginReport) -> None:
-    checks = [_plugin(report), *_components(catalog, report)]
+    targets = [entry for entry in catalog.targets if entry.distribution == report.distribution]
+    checks = [_plugin(report), *_components(catalog, report), *_tools(targets)]
     if session.json:
         output.emit_json({**_document(checks, report.problems), "plugin": report.to_dict()})
     else:
@@ -147,6 +152,44 @@ def _component(entry: Resolved[Any]) -> Check:
     return Check(label, OK, ", ".join(dict.fromkeys(reference.module for reference in named)))
 
 
+def _tools(targets: Sequence[Resolved[TargetSpec]]) -> list[Check]:
+    """Let the targets look for what they use on this machine, each examination once."""
+    from zoo_core.cli._progress import open_progress
+
+    named: dict[str, Resolved[TargetSpec]] = {}
+    for entry in targets:
+        if entry.spec.examine is not None:
+            named.setdefault(entry.spec.examine.path, entry)
+    if not named:
+        return []
+    checks = []
+    with open_progress() as progress, progress.track("Looking for the tools of targets", None) as task:
+        for entry in named.values():
+            for check in _examination(entry):
+                checks.append(check)
+                task.advance()
+    return checks
+
+
+def _examination(entry: Resolved[TargetSpec]) -> Iterator[Check]:
+    """Turn what an examination finds into checks; its own failure is one more, beside what it found before."""
+    from zoo_core.plugins.guard import plugin_code
+
+    reference = entry.spec.examine
+    if reference is None:
+        return
+    try:
+        with plugin_code(entry.distribution, entry.version, f"examination {reference.path}"):
+            yield from (_check(finding) for finding in entry.load(reference)())
+    except ZooError as error:
+        status = MISSING if isinstance(error, MissingError) else BROKEN
+        yield Check(f"tools of {entry.distribution}", status, error.message, error.hint)
+
+
+def _check(finding: Finding) -> Check:
+    return Check(finding.name, finding.status, finding.detail, finding.hint, finding.required)
+
+
 def _print_checks(checks: Sequence[Check]) -> None:
     rows = [[check.name, check.status, "\n".join(filter(None, (check.detail, check.hint)))] for check in checks]
     output.emit_table(["CHECK", "STATUS", "DETAIL"], rows, wrap={"DETAIL"}, styles=STYLES)
@@ -158,7 +201,7 @@ def _document(checks: Sequence[Check], problems: Sequence[str]) -> dict[str, obj
 
 
 def _code(checks: Sequence[Check], problems: Sequence[str]) -> int:
-    statuses = {check.status for check in checks}
+    statuses = {check.status for check in checks if check.required or check.status != MISSING}
     if BROKEN in statuses or problems:
         return EXIT_INTERNAL
     return EXIT_MISSING if MISSING in statuses else EXIT_OK

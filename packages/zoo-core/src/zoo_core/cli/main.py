@@ -23,6 +23,7 @@ COMMANDS: dict[str, LazyCommand] = {
         "run": "Carry a configuration file through its chain of services.",
         "list": "List what is installed: models, datasets, targets and more.",
         "show": "Show one component, where it comes from and the keys it takes.",
+        "boards": "List the boards with their core, clock and memories.",
         "plugins": "List the plugins, whether they work and what they provide.",
         "doctor": "Examine this installation and every plugin of it.",
         "config": "Check or show a configuration file, or print its schema.",
