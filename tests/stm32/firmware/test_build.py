@@ -10,7 +10,7 @@ from elftools.elf.elffile import ELFFile
 
 from zoo_core.errors import UserError
 from zoo_stm32.boards import KIB, Memory
-from zoo_stm32.firmware import Toolchain, ToolError, build, find_toolchain
+from zoo_stm32.firmware import Toolchain, ToolError, build, builder, find_toolchain
 from zoo_stm32.firmware.script import region_names
 
 
@@ -25,6 +25,9 @@ class Counting:
 
     def flags(self, core):
         return self.inner.flags(core)
+
+    def compact(self):
+        return self
 
     def compile(self, source, core, *, folder, log):
         self.compiled.append(source)
@@ -205,3 +208,21 @@ def _data(count):
         f"#include <stdint.h>\nextern const int8_t weights[{count}];\n"
         f"const int8_t weights[{count}] = {{1, 2, 3, [{count - 1}] = 4}};\n"
     )
+
+
+def test_code_larger_than_it_may_be_is_built_again_more_compact(
+    make_network, make_board, tmp_path, silent, monkeypatch
+):
+    asked = []
+
+    class Unrolling(Counting):
+        def compact(self):
+            return find_toolchain("zig").compact()
+
+    toolchain, board = Unrolling(find_toolchain("zig")), make_board("flash", "sram")
+    normal = build(make_network(), board, tmp_path / "a", toolchain=toolchain, progress=silent)
+    monkeypatch.setattr(builder, "CODE_BYTES_ESTIMATE", normal.sizes.code - 1)
+    compact = build(make_network(), board, tmp_path / "b", toolchain=toolchain, progress=silent)
+    assert "-fno-unroll-loops" in (tmp_path / "b" / "build.log").read_text(encoding="utf-8")
+    assert "-fno-unroll-loops" not in (tmp_path / "a" / "build.log").read_text(encoding="utf-8")
+    assert compact.sizes.code <= normal.sizes.code

@@ -30,17 +30,29 @@ CHECKED_INPUTS = 3
 """Sets of inputs on which firmware and onnxruntime are compared."""
 FIRMWARE = "firmware"
 BUILD = "build"
-MEASURED = "Measured on an emulator: sizes and instructions are exact; the time on the board is not known from them."
+MEASURED = "Measured on an emulator: sizes and counted instructions are exact; they do not tell the time on the board."
 NOT_FLASHED = "The firmware was proven on an emulator; nothing was sent to a board."
+
+
+class _TemporarySession(EmulatorSession):
+    """Run firmware from a folder that goes away with the session; machines read it when they are first needed."""
+
+    def __init__(self, image: FirmwareImage, folder: tempfile.TemporaryDirectory[str]) -> None:
+        super().__init__(image)
+        self._folder = folder
+
+    def close(self) -> None:
+        """End the threads, free the machines and remove the firmware."""
+        super().close()
+        self._folder.cleanup()
 
 
 class EmulatedTarget:
     """Build firmware for a board, run it on an emulated core, and measure it there."""
 
-    def __init__(self, board: Board, settings: FirmwareSection, *, notes: tuple[str, ...] = ()) -> None:
+    def __init__(self, board: Board, settings: FirmwareSection) -> None:
         self.board = board
         self._settings = settings
-        self._notes = notes
 
     def check(self, purpose: str) -> tuple[str, ...]:
         """Return why firmware cannot be built for the board, or not be run here."""
@@ -67,10 +79,15 @@ class EmulatedTarget:
         Raises:
             UserError: When the model has no integer form or does not fit the board.
         """
-        prepared = prepare(model.path, progress)
-        with tempfile.TemporaryDirectory(prefix="zoo_firmware_") as folder:
-            image = build_firmware(prepared.network, self.board, self._settings, Path(folder), progress)
-            return EmulatorSession(image)
+        prepared = prepare(model.path, self.board, self._settings, progress)
+        with disk_errors(Path(tempfile.gettempdir())):
+            folder = tempfile.TemporaryDirectory(prefix="zoo_firmware_")
+            try:
+                image = build_firmware(prepared.network, self.board, self._settings, Path(folder.name), progress)
+                return _TemporarySession(image, folder)
+            except BaseException:
+                folder.cleanup()
+                raise
 
     def benchmark(self, model: OnnxModel, directory: Path, progress: Progress) -> BenchmarkResult:
         """Build the firmware and measure memory, operations and instructions on the emulated core.
@@ -80,9 +97,11 @@ class EmulatedTarget:
         Raises:
             UserError: When the model has no integer form or does not fit the board.
         """
-        prepared = prepare(model.path, progress)
+        prepared = prepare(model.path, self.board, self._settings, progress)
         image, engine, comparison = self._prove(prepared, directory / BUILD, progress)
-        footprint = Footprint(image=image, network=prepared.network, execution=comparison.first)
+        footprint = Footprint(
+            lowered=prepared.lowered, network=prepared.network, image=image, execution=comparison.first
+        )
         layers = directory / "layers.csv"
         write_text(layers, footprint.layers_csv())
         return BenchmarkResult(
@@ -90,7 +109,7 @@ class EmulatedTarget:
             device=f"{self.board.name}, emulated",
             metrics=footprint.metrics(),
             facts=footprint.facts(comparison, engine.name),
-            notes=(*self._notes, *island_note(prepared.lowered), *engine.notes, MEASURED),
+            notes=(*island_note(prepared.lowered), *engine.notes, MEASURED),
             files=tuple(str(path) for path in (image.elf, image.map, layers)),
             details=self._details(prepared, engine, comparison, footprint),
         )
@@ -102,32 +121,35 @@ class EmulatedTarget:
             UserError: When the model has no integer form or does not fit the board.
             ZooError: When the firmware computes something else than onnxruntime.
         """
-        prepared = prepare(model.path, progress)
+        prepared = prepare(model.path, self.board, self._settings, progress)
         folder = directory / FIRMWARE
         with disk_errors(folder):
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
         image, engine, comparison = self._prove(prepared, folder / BUILD, progress)
-        if not comparison.exact and not prepared.lowered.islands:
+        if not comparison.finite or not (comparison.exact or prepared.lowered.islands):
             raise ZooError(
                 f"The firmware in {folder} does not compute what onnxruntime computes: {exactness(comparison)}.",
                 hint="Report the model to the authors of zoo-stm32; the folder was left for a look.",
             )
-        files = export(
-            prepared.network,
-            self.board,
-            folder,
-            comparison.golden,
-            title=prepared.model.stem,
-            class_names=prepared.class_names,
-            stack_bytes=self._settings.stack_kib * KIB,
+        with disk_errors(folder):
+            files = export(
+                prepared.network,
+                self.board,
+                folder,
+                comparison.golden,
+                title=prepared.model.stem,
+                class_names=prepared.class_names,
+                stack_bytes=self._settings.stack_kib * KIB,
+            )
+        footprint = Footprint(
+            lowered=prepared.lowered, network=prepared.network, image=image, execution=comparison.first
         )
-        footprint = Footprint(image=image, network=prepared.network, execution=comparison.first)
         return DeploymentResult(
             target=self.board.slug,
             metrics=footprint.metrics(),
             facts={**footprint.facts(comparison, engine.name), "firmware": str(folder)},
-            notes=(*self._notes, *island_note(prepared.lowered), *engine.notes, NOT_FLASHED),
+            notes=(*island_note(prepared.lowered), *engine.notes, NOT_FLASHED),
             files=tuple(str(path) for path in (image.elf, image.map, *files)),
             details=self._details(prepared, engine, comparison, footprint),
         )
@@ -135,7 +157,7 @@ class EmulatedTarget:
     def _prove(self, prepared: Prepared, folder: Path, progress: Progress) -> tuple[FirmwareImage, Engine, Comparison]:
         with disk_errors(folder):
             image = build_firmware(prepared.network, self.board, self._settings, folder, progress)
-        engine = start_engine(prepared.network, image, self._settings, folder, progress)
+            engine = start_engine(prepared.network, image, self._settings, folder, progress)
         data = golden_data(prepared.lowered, CHECKED_INPUTS)
         title = f"Running the firmware of {self.board.name} on {engine.name}"
         return image, engine, compare(prepared.lowered, data, engine.run, progress, title)

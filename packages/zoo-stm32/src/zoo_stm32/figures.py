@@ -6,13 +6,15 @@ import csv
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
-from zoo_core.results import MetricValue
-from zoo_stm32.artifacts import CNetwork, Execution, FirmwareImage, LoweredModel
-from zoo_stm32.verification import Comparison
+import onnx
 
-KIB = 1024
+from zoo_core.results import MetricValue
+from zoo_stm32.artifacts import ITEM_BYTES, CNetwork, Execution, FirmwareImage, LoweredModel
+from zoo_stm32.verification import Comparison, Gap
+
 LAYER_COLUMNS = (
     "index", "name", "op_type", "macs", "instructions", "weight_bytes", "output_bytes", "inputs", "outputs", "function",
 )  # fmt: skip
@@ -20,10 +22,11 @@ LAYER_COLUMNS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Footprint:
-    """Gather the memory that a firmware needs; bytes."""
+    """Gather what one inference of a firmware needs: memory in bytes, operations, instructions."""
 
-    image: FirmwareImage
+    lowered: LoweredModel
     network: CNetwork
+    image: FirmwareImage
     execution: Execution
 
     @property
@@ -83,6 +86,7 @@ class Footprint:
 
     def layers(self) -> Iterator[dict[str, Any]]:
         """Yield the figures of each layer under the names of `LAYER_COLUMNS`."""
+        sizes = _tensor_bytes(self.lowered)
         for layer in self.network.layers:
             yield {
                 "index": layer.index,
@@ -91,7 +95,7 @@ class Footprint:
                 "macs": layer.macs,
                 "instructions": self.execution.layer_instructions.get(layer.function),
                 "weight_bytes": layer.weight_bytes,
-                "output_bytes": sum(self.network.plan.sizes.get(name, 0) for name in layer.outputs),
+                "output_bytes": sum(sizes[name] for name in layer.outputs),
                 "inputs": " ".join(layer.inputs),
                 "outputs": " ".join(layer.outputs),
                 "function": layer.function,
@@ -126,11 +130,17 @@ class Footprint:
 
 
 def exactness(comparison: Comparison) -> str:
-    """Return `yes`, or how many values differ and by how much."""
+    """Return `yes`, or how many values of which output differ and by how much."""
     if comparison.exact:
         return "yes"
-    share = f"{comparison.different} of {comparison.values} values differ"
-    return f"no: {share}, by at most {comparison.largest:g}"
+    several = len(comparison.gaps) > 1
+    return "no: " + "; ".join(_gap(gap, named=several) for gap in comparison.gaps if gap.different)
+
+
+def _gap(gap: Gap, *, named: bool) -> str:
+    where = f" of {gap.tensor.name}" if named else ""
+    unit = f" step{'' if gap.largest == 1 else 's'} of its quantization" if gap.tensor.quantized else ""
+    return f"{gap.different} of {gap.values} values{where} differ, by at most {gap.largest:g}{unit}"
 
 
 def island_note(lowered: LoweredModel) -> tuple[str, ...]:
@@ -139,3 +149,14 @@ def island_note(lowered: LoweredModel) -> tuple[str, ...]:
         return ()
     named = ", ".join(f"{island.node} ({island.op_type}: {island.reason})" for island in lowered.islands)
     return (f"Computed in floating point, which a core without FPU is slow at: {named}.",)
+
+
+def _tensor_bytes(lowered: LoweredModel) -> dict[str, int]:
+    graph = lowered.model.graph
+    return {value.name: _value_bytes(value.type.tensor_type) for value in (*graph.value_info, *graph.output)}
+
+
+def _value_bytes(tensor: onnx.TypeProto.Tensor) -> int:
+    kind = str(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type).name)
+    sizes = [int(dim.dim_value) for dim in tensor.shape.dim]
+    return prod(sizes) * ITEM_BYTES[kind]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from zoo_core import LazyRef, TargetSpec, hookimpl
 from zoo_core.artifacts import QuantizedOnnx
 from zoo_core.specs import BENCHMARK, DEPLOY, INFER
-from zoo_stm32.boards import Board, load_boards
+from zoo_stm32.boards import FLASH, RAM, Board, load_boards
 
 zoo_api = 1
 
@@ -16,6 +16,7 @@ SECTIONS = {
     "benchmarking": "zoo_stm32.config:Stm32BenchmarkingSection",
     "deployment": "zoo_stm32.config:Stm32DeploymentSection",
 }
+EXAMINE = "zoo_stm32.examination:examine"
 RUNTIMES = {
     "stedgeai_host": "ST's runtime on this computer; needs ST Edge AI Core.",
     "stedgeai_n6": "A connected STM32N6 board with ST's validation firmware; needs ST Edge AI Core.",
@@ -35,6 +36,7 @@ def zoo_targets() -> Iterator[TargetSpec]:
         abilities=frozenset({BENCHMARK, INFER}),
         accepts=(QuantizedOnnx,),
         sections={name: LazyRef(path) for name, path in SECTIONS.items()},
+        examine=LazyRef(EXAMINE),
     )
     for name, summary in RUNTIMES.items():
         yield TargetSpec(
@@ -44,6 +46,7 @@ def zoo_targets() -> Iterator[TargetSpec]:
             abilities=frozenset({INFER}),
             accepts=(QuantizedOnnx,),
             sections={name: LazyRef(path) for name, path in SECTIONS.items()},
+            examine=LazyRef(EXAMINE),
         )
 
 
@@ -62,11 +65,30 @@ def board_target(board: Board, build: str) -> TargetSpec:
         abilities=frozenset({BENCHMARK, DEPLOY, INFER}),
         sections={name: LazyRef(path) for name, path in SECTIONS.items()},
         tags=frozenset({board.series}),
+        properties=_properties(board),
+        examine=LazyRef(EXAMINE),
     )
 
 
 def _summary(board: Board) -> str:
-    core = board.core.replace("cortex-", "Cortex-").replace("-m", "-M").replace("-a", "-A")
     npu = f" and {board.npu}" if board.npu else ""
     where = "emulated" if board.runs_firmware else "through ST's cloud"
-    return f"{board.series}, {core} at {board.clock_hz / 1e6:.0f} MHz{npu}; {where}."
+    return f"{board.series}, {_core(board)} at {board.clock_hz / 1e6:.0f} MHz{npu}; {where}."
+
+
+def _properties(board: Board) -> dict[str, str | int]:
+    npu = {"npu": board.npu} if board.npu else {}
+    return {
+        "series": board.series,
+        "core": _core(board),
+        "clock_hz": board.clock_hz,
+        "ram_bytes": board.total(RAM, external=False),
+        "external_ram_bytes": board.total(RAM, external=True),
+        "flash_bytes": board.total(FLASH, external=False),
+        "external_flash_bytes": board.total(FLASH, external=True),
+        **npu,
+    }
+
+
+def _core(board: Board) -> str:
+    return board.core.replace("cortex-", "Cortex-").replace("-m", "-M").replace("-a", "-A")

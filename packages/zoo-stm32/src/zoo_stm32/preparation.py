@@ -8,12 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo_core.export.onnx_file import inspect_onnx, load_onnx
+import onnx
+
+from zoo_core.export.onnx_file import load_onnx, read_metadata
 from zoo_stm32.artifacts import CNetwork, Execution, FirmwareImage, LoweredModel
 from zoo_stm32.emulator import Machine
 from zoo_stm32.emulator.cores import find_core
 from zoo_stm32.emulator.qemu import find_qemu, qemu_board, run_on_qemu
-from zoo_stm32.firmware import build, find_toolchain
+from zoo_stm32.firmware import build, find_toolchain, place
 from zoo_stm32.lowering import lower
 from zoo_stm32.network import generate
 
@@ -33,12 +35,8 @@ class Prepared:
     model: Path
     lowered: LoweredModel
     network: CNetwork
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """Return the names of the classes that the model file states."""
-        names = inspect_onnx(self.model).metadata.get("class_names")
-        return tuple(str(name) for name in names) if isinstance(names, list) else ()
+    class_names: tuple[str, ...]
+    """Names of the classes that the model file states."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,15 +48,19 @@ class Engine:
     notes: tuple[str, ...] = ()
 
 
-def prepare(model: Path, progress: Progress) -> Prepared:
-    """Turn an int8 ONNX file into C sources.
+def prepare(model: Path, board: Board, settings: FirmwareSection, progress: Progress) -> Prepared:
+    """Turn an int8 ONNX file into C sources that fit a board.
 
     Raises:
-        UserError: When the model is not quantized, has free dimensions, or operators that have no C form.
+        UserError: When the model is not quantized, has free dimensions, operators without a C form, or does not fit.
+        MissingError: When the code generator is not there.
     """
     with progress.track(f"Turning {model.name} into integer operators", None):
-        lowered = lower(load_onnx(model))
-    return Prepared(model=model, lowered=lowered, network=generate(lowered, progress))
+        graph = load_onnx(model)
+        lowered = lower(graph)
+    network = generate(lowered, progress)
+    place(network, board, stack_bytes=settings.stack_kib * KIB)
+    return Prepared(model=model, lowered=lowered, network=network, class_names=_class_names(graph))
 
 
 def build_firmware(
@@ -105,3 +107,8 @@ def start_engine(
     )
     note = f"Run on {board.name}; memory is that of the build for {image.board.name}. QEMU counts no instructions."
     return Engine(name=board.name, run=partial(run_on_qemu, twin, executable=executable), notes=(note,))
+
+
+def _class_names(model: onnx.ModelProto) -> tuple[str, ...]:
+    names = read_metadata(model).get("class_names")
+    return tuple(str(name) for name in names) if isinstance(names, list) else ()

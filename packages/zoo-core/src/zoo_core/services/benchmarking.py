@@ -12,7 +12,7 @@ from zoo_core.results import BenchmarkResult
 from zoo_core.services.base import StageOutput
 from zoo_core.services.context import RunContext
 from zoo_core.services.evaluation import FLOAT, INT8
-from zoo_core.services.targets import build_target
+from zoo_core.services.targets import accepted, build_target
 from zoo_core.specs import BENCHMARK
 
 
@@ -38,7 +38,7 @@ class BenchmarkingService:
         origin = context.float_origin(model) if isinstance(model, QuantizedOnnx) else None
         notes: list[str] = []
         if section.compare_float and isinstance(origin, OnnxModel):
-            if isinstance(origin, resolved.spec.accepts):
+            if isinstance(origin, accepted(resolved, target)):
                 models.append(origin)
             else:
                 notes.append(f"The float model was not measured: {resolved.spec.name} takes quantized models only.")

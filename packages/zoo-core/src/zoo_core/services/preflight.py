@@ -16,6 +16,8 @@ from zoo_core.specs import BENCHMARK, DEPLOY, INFER
 
 if TYPE_CHECKING:
     from zoo_core.config.load import LoadedConfig
+    from zoo_core.plugins.registry import Resolved
+    from zoo_core.specs import TargetSpec
 
 
 def plan_run(context: RunContext) -> Plan:
@@ -52,9 +54,11 @@ def check_before_start(context: RunContext, plan: Plan) -> None:
     """
     refuse_missing(context.loaded)
     if "b" in plan.letters:
-        build_target(context, context.require(context.selection.benchmark_target, "benchmarking"), BENCHMARK)
+        _check_target(
+            context, plan, "b", context.require(context.selection.benchmark_target, "benchmarking"), BENCHMARK
+        )
     if "d" in plan.letters:
-        build_target(context, context.require(context.selection.deploy_target, "deployment"), DEPLOY)
+        _check_target(context, plan, "d", context.require(context.selection.deploy_target, "deployment"), DEPLOY)
     _check_inference(context, plan)
     for split in sorted(needed_splits(plan.letters)):
         context.datasets.get(split)
@@ -66,6 +70,14 @@ def check_before_start(context: RunContext, plan: Plan) -> None:
         _check_training(context)
     elif WEIGHTS in plan.letters:
         context.build_model()
+
+
+def _check_target(context: RunContext, plan: Plan, letter: str, resolved: Resolved[TargetSpec], ability: str) -> None:
+    """Build a target and refuse models that it does not take."""
+    target = build_target(context, resolved, ability)
+    for planned in plan.stages:
+        if planned.letter == letter and planned.takes is not None:
+            refuse_model(resolved, planned.takes.kind, target)
 
 
 def _check_inference(context: RunContext, plan: Plan) -> None:

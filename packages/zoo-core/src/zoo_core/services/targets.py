@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from zoo_core.artifacts import Artifact
+from zoo_core.artifacts import Artifact, QuantizedOnnx
 from zoo_core.errors import MissingError, UserError
 from zoo_core.plugins.guard import plugin_code
 from zoo_core.protocols import InferenceSession
@@ -58,18 +58,27 @@ def opened(context: RunContext, target: str, model: Artifact) -> Iterator[Infere
             close()
 
 
-def refuse_model(resolved: Resolved[Any], kind: type[Artifact]) -> None:
+def accepted(resolved: Resolved[Any], target: Any) -> tuple[type[Artifact], ...]:
+    """Return the kinds of models that a target takes: what it says itself, else what its spec says."""
+    kinds: tuple[type[Artifact], ...] = getattr(target, "accepts", resolved.spec.accepts)
+    return kinds
+
+
+def refuse_model(resolved: Resolved[Any], kind: type[Artifact], target: Any = None) -> None:
     """Refuse a kind of model that a target does not take.
 
     Raises:
         UserError: Naming what it takes.
     """
     spec = resolved.spec
-    if not issubclass(kind, spec.accepts):
-        taken = " or ".join(READABLE[accepted.kind] for accepted in spec.accepts)
+    kinds = accepted(resolved, target)
+    if not issubclass(kind, kinds):
+        taken = " or ".join(READABLE[taken.kind] for taken in kinds)
         raise UserError(
             f'Target "{spec.name}" takes {taken}, not {READABLE[kind.kind]}.',
-            hint=f"Set model.model_path to such a file, or the target to {HOST}.",
+            hint=f"Quantize before (a q in operation_mode), give such a file as model.model_path, or choose {HOST}."
+            if issubclass(QuantizedOnnx, kinds)
+            else f"Set model.model_path to such a file, or the target to {HOST}.",
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from contextlib import ExitStack
 from functools import partial
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from zoo_core.artifacts import OnnxModel
 from zoo_core.errors import MissingError, UserError, ZooError
 from zoo_core.export.onnx_file import inspect_onnx
-from zoo_stm32.board_link import BoardLink, BoardSession, Expected, HostLink, load_firmware, open_port
+from zoo_stm32.board_link import BoardLink, BoardSession, Expected, HostLink, list_ports, load_firmware, open_port
 from zoo_stm32.boards import load_boards
 from zoo_stm32.engines.vendor import find_tool
 from zoo_stm32.stedgeai import Options
@@ -35,6 +36,8 @@ BOARDS = {HOST: "STM32H747I-DISCO", "stedgeai_n6": "STM32N6570-DK", "stedgeai_h7
 """Target -> board whose code is generated, unless the configuration names another of that series."""
 SERIES = {"stedgeai_n6": "STM32N6", "stedgeai_h7p": "STM32H7"}
 SCRIPTS = Path("scripts")
+PROFILES = Path("N6_scripts", "user_neuralart.json")
+"""File of an installation, below its scripts, with the profiles of the NPU compiler."""
 RUNNER = Path("scripts", "ai_runner")
 
 
@@ -55,6 +58,8 @@ class OnBoardTarget:
         try:
             tool = find_tool(self._choice)
             installed(tool, RUNNER if self.name == HOST else SCRIPTS)
+            if self.name != HOST:
+                list_ports()
         except ZooError as error:
             return (str(error),)
         return ()
@@ -66,18 +71,21 @@ class OnBoardTarget:
             ZooError: When the tool fails or the board does not answer.
         """
         tool = find_tool(self._choice)
+        folder = Path(tempfile.mkdtemp(prefix=f"zoo_{self.name}_"))  # stays after a failure, with the logs in it
         with ExitStack() as stack:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=f"zoo_{self.name}_")))
             make = tool.generate
             if self.name == HOST:
                 make = partial(tool.generate, host_library=True)
-            generated = make(model.path, self.board, self._options(), folder, progress)
+            generated = make(model.path, self.board, self._options(tool), folder, progress)
             link = self._host(tool, generated, folder) if self.name == HOST else self._load(tool, generated, progress)
+            stack.callback(link.close)
             session = BoardSession(link, expected_of(model.path))
-            return BoardLinkSession(session, stack.pop_all().close)
+            stack.pop_all()
+        return BoardLinkSession(session, partial(_close, link, folder))
 
-    def _options(self) -> Options:
+    def _options(self, tool: StEdgeAi) -> Options:
         section = self._section
+        profiles = installed(tool, SCRIPTS) / PROFILES if self.board.npu and self.name != HOST else None
         return Options(
             optimization=self._choice.optimization,
             input_type=section.input_type,
@@ -85,6 +93,7 @@ class OnBoardTarget:
             inputs_channel_position=section.input_chpos,
             outputs_channel_position=section.output_chpos,
             neural_art_profile=(section.profile or "") if self.board.npu else "",
+            neural_art_file=profiles if profiles is not None and profiles.is_file() else None,
             c_api="st-ai",
         )
 
@@ -100,12 +109,19 @@ class OnBoardTarget:
         return BoardLink(open_port())
 
 
+def _close(link: Link, folder: Path) -> None:
+    try:
+        link.close()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 class BoardLinkSession:
     """Run a model on a board, and remove the generated code at the end."""
 
-    def __init__(self, session: BoardSession, remove: Callable[[], Any]) -> None:
+    def __init__(self, session: BoardSession, close: Callable[[], Any]) -> None:
         self._session = session
-        self._remove = remove
+        self._close = close
         self.input: InputSpec = session.input
 
     def run(self, images: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], ...]:
@@ -114,10 +130,7 @@ class BoardLinkSession:
 
     def close(self) -> None:
         """Let the board go."""
-        try:
-            self._session.close()
-        finally:
-            self._remove()
+        self._close()
 
 
 def expected_of(model: Path) -> Expected:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo_core.artifacts import OnnxModel
+from zoo_core.artifacts import FloatOnnx, OnnxModel, QuantizedOnnx
 from zoo_core.errors import ZooError
+from zoo_core.inference.session import OnnxSession
 from zoo_core.results import BenchmarkResult, DeploymentResult
-from zoo_core.specs import BENCHMARK, DEPLOY, INFER
+from zoo_core.runs.files import disk_errors
+from zoo_core.specs import DEPLOY, INFER
+from zoo_stm32.deployment.job import GENERATE
 from zoo_stm32.engines.choice import CLOUD, EMULATOR, choose
+from zoo_stm32.engines.conversion import SERIES
 from zoo_stm32.engines.vendor import cloud_client, cloud_report, find_tool, local_report, vendor_result
+from zoo_stm32.stedgeai.options import target_of
 
 if TYPE_CHECKING:
     from zoo_core.config.sections import RunConfig
@@ -29,23 +35,30 @@ class Stm32Target:
         self._config = config
         self.choice = choose(config, board)
 
+    @property
+    def accepts(self) -> tuple[type[OnnxModel], ...]:
+        """Return the kinds of models that the engine takes; firmware is made of quantized ones."""
+        return (QuantizedOnnx,) if self.choice.engine == EMULATOR else (OnnxModel,)
+
     def check(self, purpose: str) -> tuple[str, ...]:
         """Return why the chosen engine cannot serve."""
         if purpose == DEPLOY and self._with_project:
-            return ()  # the first step of the deployment looks at tools, project and board, before it changes anything
+            # The first step of the deployment looks at tools, project and board, before it changes anything.
+            return self._with_reason(self._check_cloud()) if self._deploys_through_cloud else ()
         if purpose in (INFER, DEPLOY) or self.choice.engine == EMULATOR:
             return self._emulated().check(purpose)
         problems = self._check_cloud() if self.choice.engine == CLOUD else self._check_local()
-        why = f"It was chosen because {self.choice.reason}."
-        instead = (INSTEAD,) if self.board.runs_firmware and purpose == BENCHMARK else ()
-        return (*problems, why, *instead) if problems else ()
+        instead = (INSTEAD,) if self.board.runs_firmware else ()
+        return self._with_reason(problems, *instead)
 
     def open(self, model: OnnxModel, progress: Progress) -> InferenceSession:
-        """Return a session that computes on the emulated core.
+        """Return a session that computes on the emulated core; float models, which no firmware is made of, stay here.
 
         Raises:
             UserError: When the model has no integer form or does not fit the board.
         """
+        if isinstance(model, FloatOnnx):
+            return OnnxSession(model.path)
         return self._emulated().open(model, progress)
 
     def benchmark(self, model: OnnxModel, directory: Path, progress: Progress) -> BenchmarkResult:
@@ -55,8 +68,10 @@ class Stm32Target:
             ZooError: When the engine fails; no other takes its place.
         """
         if self.choice.engine == EMULATOR:
-            return self._emulated().benchmark(model, directory, progress)
-        directory.mkdir(parents=True, exist_ok=True)
+            found = self._emulated().benchmark(model, directory, progress)
+            return replace(found, facts={**found.facts, "engine": EMULATOR, "chosen": self.choice.reason})
+        with disk_errors(directory):
+            directory.mkdir(parents=True, exist_ok=True)
         measure = cloud_report if self.choice.engine == CLOUD else local_report
         return vendor_result(measure(self.choice, self.board, model.path, directory, progress), self.board, self.choice)
 
@@ -84,6 +99,18 @@ class Stm32Target:
         section = self._config.deployment
         return section is not None and (section.c_project_path is not None or not self.board.runs_firmware)
 
+    @property
+    def _deploys_through_cloud(self) -> bool:
+        """Tell whether a planned step generates code on the cloud, or converts the model there."""
+        section = self._config.deployment
+        steps = getattr(section, "steps", None)
+        if self.board.runs_firmware:
+            return self.choice.engine == CLOUD and (steps is None or GENERATE in steps)
+        return self.board.series == SERIES
+
+    def _with_reason(self, problems: tuple[str, ...], *instead: str) -> tuple[str, ...]:
+        return (*problems, f"It was chosen because {self.choice.reason}.", *instead) if problems else ()
+
     def _emulated(self) -> EmulatedTarget:
         from zoo_stm32.emulated import EmulatedTarget
 
@@ -100,6 +127,7 @@ class Stm32Target:
 
     def _check_local(self) -> tuple[str, ...]:
         try:
+            target_of(self.board)
             find_tool(self.choice)
         except ZooError as error:
             return (str(error),)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,8 +52,9 @@ def local_report(choice: Choice, board: Board, model: Path, folder: Path, progre
     Raises:
         ZooError: When the tool fails.
     """
-    options = Options(optimization=choice.optimization)
-    return find_tool(choice).analyze(model, board, options, folder, progress)
+    tool = find_tool(choice)
+    report = tool.analyze(model, board, Options(optimization=choice.optimization), folder, progress)
+    return replace(report, notes=(*tool.notes, *report.notes))
 
 
 def vendor_result(report: ToolReport, board: Board, choice: Choice) -> BenchmarkResult:

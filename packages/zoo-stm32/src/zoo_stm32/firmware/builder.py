@@ -18,7 +18,7 @@ from zoo_stm32.artifacts import CNetwork, FirmwareImage, Placement
 from zoo_stm32.boards import Board
 from zoo_stm32.firmware.cores import DEVICE_MEMORY, Core, core_of
 from zoo_stm32.firmware.elf import read_sizes, write_map
-from zoo_stm32.firmware.placement import STACK_BYTES, place
+from zoo_stm32.firmware.placement import CODE_BYTES_ESTIMATE, STACK_BYTES, place
 from zoo_stm32.firmware.process import ToolError
 from zoo_stm32.firmware.rendering import render
 from zoo_stm32.firmware.script import linker_script
@@ -82,9 +82,7 @@ def build(
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in plan.files.items():
         (folder / name).write_text(text, encoding="utf-8")
-    entry = cache_dir() / "firmware" / plan.key(toolchain)
-    if not entry.is_dir():
-        _build_entry(plan, entry, folder / LOG, toolchain, progress)
+    entry = _obtain(plan, folder / LOG, toolchain, progress)
     for name in (ELF, MAP, LOG):
         shutil.copyfile(entry / name, folder / name)
     return FirmwareImage(
@@ -115,6 +113,26 @@ def _plan(
         files["zoo_math.c"] = render("zoo_math.c")
     files[script] = linker_script(board, placement, stack_bytes=stack_bytes)
     return _Plan(board=board, core=core, placement=placement, files=files, script=script)
+
+
+def _obtain(plan: _Plan, log: Path, toolchain: Toolchain, progress: Progress) -> Path:
+    """Return the folder of the cache with the build; what is larger than code may be is built again, more compact."""
+    compact = toolchain.compact()
+    try:
+        entry = _build_once(plan, log, toolchain, progress)
+    except UserError:
+        if compact == toolchain:
+            raise
+        return _build_once(plan, log, compact, progress)
+    fits = read_sizes(entry / ELF).code <= CODE_BYTES_ESTIMATE
+    return entry if fits or compact == toolchain else _build_once(plan, log, compact, progress)
+
+
+def _build_once(plan: _Plan, log: Path, toolchain: Toolchain, progress: Progress) -> Path:
+    entry = cache_dir() / "firmware" / plan.key(toolchain)
+    if not entry.is_dir():
+        _build_entry(plan, entry, log, toolchain, progress)
+    return entry
 
 
 def _build_entry(plan: _Plan, entry: Path, log: Path, toolchain: Toolchain, progress: Progress) -> None:

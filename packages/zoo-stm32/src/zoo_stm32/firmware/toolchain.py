@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -39,8 +39,11 @@ COMMON_FLAGS = (
 )
 """Flags of every compilation: floats are never fused, so that results are those of IEEE 754 float32."""
 
-ZIG_FLAGS = ("-fhosted", "-fno-sanitize=undefined", "-mllvm", f"-unroll-threshold={UNROLL_THRESHOLD}")
+ZIG_FLAGS = ("-fhosted", "-fno-sanitize=undefined")
 """Flags of zig: functions of the C library may become instructions, which it forbids for targets without a system."""
+UNROLLING = ("-mllvm", f"-unroll-threshold={UNROLL_THRESHOLD}")
+NO_UNROLLING = ("-fno-unroll-loops",)
+"""Gives about half the code; one and a half to three times as many instructions are executed."""
 
 
 class Toolchain(Protocol):
@@ -58,6 +61,10 @@ class Toolchain(Protocol):
 
     def flags(self, core: Core) -> tuple[str, ...]:
         """Return the flags that decide what code comes out, without paths."""
+        ...
+
+    def compact(self) -> Toolchain:
+        """Return the variant that makes less code, which is slower; the same one when there is none."""
         ...
 
     def compile(self, source: str, core: Core, *, folder: Path, log: Path) -> str:
@@ -84,6 +91,7 @@ class ZigToolchain:
     root: Path
     """Folder of the wheel."""
     needs_math_source: bool = True
+    unrolls: bool = True
 
     @cached_property
     def description(self) -> str:
@@ -94,7 +102,11 @@ class ZigToolchain:
 
     def flags(self, core: Core) -> tuple[str, ...]:
         """Return the flags that decide what code comes out, without paths."""
-        return (*COMMON_FLAGS, *ZIG_FLAGS, *self._machine(core))
+        return (*COMMON_FLAGS, *ZIG_FLAGS, *(UNROLLING if self.unrolls else NO_UNROLLING), *self._machine(core))
+
+    def compact(self) -> ZigToolchain:
+        """Return the variant that unrolls no loops."""
+        return replace(self, unrolls=False)
 
     def compile(self, source: str, core: Core, *, folder: Path, log: Path) -> str:
         """Compile a C file of the folder and return the name of the object file."""
@@ -150,6 +162,10 @@ class GccToolchain:
     def flags(self, core: Core) -> tuple[str, ...]:
         """Return the flags that decide what code comes out, without paths."""
         return *COMMON_FLAGS, *machine_flags(core)
+
+    def compact(self) -> GccToolchain:
+        """Return this one, which unrolls no loops."""
+        return self
 
     def compile(self, source: str, core: Core, *, folder: Path, log: Path) -> str:
         """Compile a C file of the folder and return the name of the object file."""

@@ -23,11 +23,11 @@ INT32_MIN = -(2**31)
 HEADERS = ("stdint", "math", "float", "limits", "string")
 INDEX_TYPE = ("#ifndef idx_t", "#define idx_t int32_t", "#endif")
 SECTIONS = """\
-/* Any linker script takes these as read-only data; one that names them can place weights and the rest apart. */
+/* A linker script can place weights and the rest apart; define ZOO_WEIGHTS and ZOO_CONSTANTS empty to have neither. */
 #ifndef ZOO_WEIGHTS
 #if defined(__ELF__)
-#define ZOO_WEIGHTS __attribute__((section(".rodata.zoo_weights")))
-#define ZOO_CONSTANTS __attribute__((section(".rodata.zoo_constants")))
+#define ZOO_WEIGHTS __attribute__((section(".zoo_weights")))
+#define ZOO_CONSTANTS __attribute__((section(".zoo_constants")))
 #else
 #define ZOO_WEIGHTS
 #define ZOO_CONSTANTS

@@ -295,7 +295,13 @@ class CloudServer:
         )
 
     def _generated(self) -> Answer:
-        content = archive(member="../outside.c" if self.failure is CloudFailure.ESCAPING_ZIP else "network.c")
+        job = next((job for job in reversed(self.jobs.values()) if job.kind == "generate"), None)
+        application = job is not None and "includeLibraryForSerie" in job.fields
+        content = archive(
+            member="../outside.c" if self.failure is CloudFailure.ESCAPING_ZIP else "network.c",
+            weights=self.models[job.model] if job is not None and application else None,
+            npu=job is not None and job.fields.get("target") == "stm32n6",
+        )
         if self.failure is CloudFailure.TRUNCATED_ZIP:
             content = content[: len(content) // 2]
         return Answer(body=content, content_type="application/zip")

@@ -126,10 +126,35 @@ def processor_answer(model_bytes: int, *, device: str) -> dict[str, Any]:
     }
 
 
-def archive(*, member: str = "network.c") -> bytes:
-    """Return a zip archive as a generation gives it."""
+def archive(*, member: str = "network.c", weights: bytes | None = None, npu: bool = False) -> bytes:
+    """Return a zip archive as a generation gives it.
+
+    Args:
+        member: Name of its first file.
+        weights: Content of the weights; with them the archive holds all that an application is built from.
+        npu: Whether the code is for STM32N6.
+    """
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr(member, "/* generated */\n" * 200)
         file.writestr("Lib/NetworkRuntime.a", bytes(range(256)) * 20)
+        for name, content in {} if weights is None else _application_files(weights, npu=npu).items():
+            file.writestr(name, content)
     return stream.getvalue()
+
+
+def _application_files(weights: bytes, *, npu: bool) -> dict[str, str | bytes]:
+    files: dict[str, str | bytes] = {"network.h": "#pragma once\n", "Inc/ai_platform.h": "#pragma once\n"}
+    if npu:
+        more: dict[str, str | bytes] = {
+            "network_ecblobs.h": "#pragma once\n",
+            "network_atonbuf.xSPI2.raw": weights,
+            "Npu/ll_aton/ll_aton.c": "int ll_aton;\n",
+        }
+        return files | more
+    padded = weights + bytes(-len(weights) % 8)
+    words = ", ".join(f"0x{padded[at : at + 8][::-1].hex()}U" for at in range(0, len(padded), 8))
+    array = f"const uint64_t s_network_weights_array_u64[{len(padded) // 8}] = {{ {words} }};\n"
+    headers = ("network_config.h", "network_data.h", "network_data_params.h")
+    sources = {"network_data.c": '#include "network_data.h"\n', "network_data_params.c": array}
+    return files | dict.fromkeys(headers, "#pragma once\n") | sources

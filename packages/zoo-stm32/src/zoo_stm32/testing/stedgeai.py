@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NoReturn, get_args
 
+from zoo_stm32.testing.ai_runner import LIBRARY
+from zoo_stm32.testing.ai_runner import SETTINGS as LIBRARY_SETTINGS
 from zoo_stm32.testing.stedgeai_figures import ToyModel, c_info, load_toy_model, old_report, pools_of
 
 CONFIGURATION = "ZOO_STAND_IN_STEDGEAI"
@@ -285,6 +288,13 @@ def _write_code(options: argparse.Namespace, model: ToyModel, *, npu: bool) -> N
     if options.dll:
         (options.workspace / "lib").mkdir(exist_ok=True)
         (options.workspace / "lib" / "libai_network.so").write_bytes(b"stand-in library\n")
+        shutil.copyfile(options.model, options.workspace / LIBRARY)
+        settings = {
+            "input_type": options.input_data_type or "float32",
+            "output_type": options.output_data_type or "float32",
+            "channels_last": options.inputs_ch_position == "chlast",
+        }
+        (options.workspace / LIBRARY_SETTINGS).write_text(json.dumps(settings), encoding="utf-8")
 
 
 def _array(index: int, content: bytes) -> str:
