@@ -171,7 +171,9 @@ def refused(answer: Answer, code: int, *said: str) -> None:
 
 def test_a_float_model_is_refused_with_the_cure(zoo: Callable[..., Answer], tmp_path: Path) -> None:
     answer = zoo(BENCHMARK, MODEL=floating(tmp_path), BOARD="STM32H747I-DISCO")
-    refused(answer, 2, "it is a float model, without QuantizeLinear and DequantizeLinear", "operation_mode: chain_qb")
+    refused(
+        answer, 2, "takes a quantized ONNX model, not a float ONNX model", "Quantize before (a q in operation_mode)"
+    )
 
 
 def test_a_float_model_is_refused_for_evaluation_on_the_emulator(

@@ -213,7 +213,6 @@ def _data(count):
 def test_code_larger_than_it_may_be_is_built_again_more_compact(
     make_network, make_board, tmp_path, silent, monkeypatch
 ):
-    asked = []
 
     class Unrolling(Counting):
         def compact(self):

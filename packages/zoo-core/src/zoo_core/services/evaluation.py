@@ -56,10 +56,13 @@ class EvaluationService:
         if origin is not None and wanted and origin.sha256 not in context.evaluated:
             models.append((FLOAT, origin))
         metrics: list[MetricValue] = []
+        notes: list[str] = []
         files: list[Path] = []
         measurements = []
         for precision, artifact in models:
-            target = context.config.evaluation.target if artifact is model else _place_of_float(context, artifact)
+            target = _place(context, artifact)
+            if target != context.config.evaluation.target:
+                notes.append(f"The {precision} model was evaluated on this machine; the target takes no such model.")
             measured = measure(context, artifact, dataset, f"Evaluating the {precision} model", target)
             measurements.append(measured)
             context.evaluated.add(artifact.sha256)
@@ -73,6 +76,7 @@ class EvaluationService:
             metrics=tuple(metrics),
             files=tuple(path.relative_to(context.layout.root).as_posix() for path in files),
             skipped=first.skipped,
+            notes=tuple(notes),
             split=split,
             images=first.images,
             per_class=first.evaluator.per_class(),
@@ -128,8 +132,8 @@ def measure(context: RunContext, model: Artifact, dataset: ImageDataset, title: 
     return Measurement(evaluator.compute(), evaluator, images, tuple(skipped))
 
 
-def _place_of_float(context: RunContext, model: Artifact) -> str:
-    """Return where the float model is evaluated: beside the int8 one, or here when it cannot be computed there."""
+def _place(context: RunContext, model: Artifact) -> str:
+    """Return the target that computes a model: the one asked for, or this machine for models that it does not take."""
     name = context.config.evaluation.target
     taken = name == HOST or isinstance(model, context.loaded.catalog.targets.resolve(name).spec.accepts)
     return name if taken else HOST

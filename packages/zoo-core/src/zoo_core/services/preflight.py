@@ -85,13 +85,14 @@ def _check_inference(context: RunContext, plan: Plan) -> None:
     config = context.config
     names = {EvaluationService.letter: config.evaluation.target, PredictionService.letter: config.prediction.target}
     targets = {}
-    for planned in plan.stages:
-        name = names.get(planned.letter, HOST)
-        if name != HOST:
-            resolved = context.loaded.catalog.targets.resolve(name)
-            if planned.takes is not None:
-                refuse_model(resolved, planned.takes.kind)
-            targets[resolved.qualified] = resolved
+    for letter, name in names.items():
+        kinds = [one.takes.kind for one in plan.stages if one.letter == letter and one.takes is not None]
+        if name == HOST or not kinds:
+            continue
+        resolved = context.loaded.catalog.targets.resolve(name)
+        if letter == PredictionService.letter or not any(issubclass(kind, resolved.spec.accepts) for kind in kinds):
+            refuse_model(resolved, kinds[0])  # the float model in `eqe` is evaluated here, as ST's services do it
+        targets[resolved.qualified] = resolved
     for resolved in targets.values():
         build_target(context, resolved, INFER)
 
