@@ -13,6 +13,7 @@ from zoo_core.artifacts import OnnxModel
 from zoo_core.errors import MissingError, ZooError
 from zoo_core.results import BenchmarkResult, DeploymentResult
 from zoo_core.runs.files import disk_errors, write_text
+from zoo_core.specs import INFER
 from zoo_stm32.emulator import EmulatorSession
 from zoo_stm32.emulator.qemu import find_qemu
 from zoo_stm32.figures import Footprint, exactness, island_note
@@ -56,11 +57,14 @@ class EmulatedTarget:
 
     def check(self, purpose: str) -> tuple[str, ...]:
         """Return why firmware cannot be built for the board, or not be run here."""
-        del purpose
         if not self.board.runs_firmware:
             reason = f"{self.board.name} has an application processor ({self.board.core}), which is not emulated"
             return (f"{reason}; choose a board with a microcontroller, or board: host",)
         problems = []
+        if purpose == INFER and self._settings.emulator == QEMU:
+            problems.append(
+                "tools.firmware.emulator: qemu starts anew for every image; evaluate and predict with unicorn"
+            )
         wanted: list[tuple[str, Callable[[], object]]] = [
             ("compiler", partial(find_toolchain, self._settings.compiler))
         ]

@@ -63,6 +63,7 @@ def board_target(board: Board, build: str) -> TargetSpec:
         summary=_summary(board),
         build=LazyRef(build),
         abilities=frozenset({BENCHMARK, DEPLOY, INFER}),
+        accepts=(QuantizedOnnx,),
         sections={name: LazyRef(path) for name, path in SECTIONS.items()},
         tags=frozenset({board.series}),
         properties=_properties(board),

@@ -6,9 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo_core.artifacts import FloatOnnx, OnnxModel, QuantizedOnnx
+from zoo_core.artifacts import OnnxModel, QuantizedOnnx
 from zoo_core.errors import ZooError
-from zoo_core.inference.session import OnnxSession
 from zoo_core.results import BenchmarkResult, DeploymentResult
 from zoo_core.runs.files import disk_errors
 from zoo_core.specs import DEPLOY, INFER
@@ -52,13 +51,11 @@ class Stm32Target:
         return self._with_reason(problems, *instead)
 
     def open(self, model: OnnxModel, progress: Progress) -> InferenceSession:
-        """Return a session that computes on the emulated core; float models, which no firmware is made of, stay here.
+        """Return a session that computes on the emulated core.
 
         Raises:
             UserError: When the model has no integer form or does not fit the board.
         """
-        if isinstance(model, FloatOnnx):
-            return OnnxSession(model.path)
         return self._emulated().open(model, progress)
 
     def benchmark(self, model: OnnxModel, directory: Path, progress: Progress) -> BenchmarkResult:

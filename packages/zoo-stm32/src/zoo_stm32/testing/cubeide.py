@@ -21,7 +21,7 @@ OUTPUT = {
     "error": "main.c:12:5: error: 'foo' undeclared (first use in this function)\nBuild Failed. 1 errors, 0 warnings.",
     "no_configuration": "No configuration matched the given name",
     "overflow": "ld: region `RAM' overflowed by 4096 bytes\ncollect2: error: ld returned 1 exit status",
-    "disk": "cc1: fatal error: error writing to /tmp/cc.s: No space left on device",
+    "disk": "cc1: fatal error: error writing to cc.s: No space left on device",
 }
 FLASH_BYTES = 4096
 RAM_BYTES = 1024
