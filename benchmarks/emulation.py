@@ -21,7 +21,7 @@ from zoo_core.artifacts import InputSpec
 from zoo_core.config.sections import ModelSection
 from zoo_core.export.onnx_export import export_onnx
 from zoo_core.plugins import get_catalog
-from zoo_core.protocols import ModelContext
+from zoo_core.protocols import ModelContext, QuantizationJob
 from zoo_core.quantization.config import OnnxQuantizerSection
 from zoo_core.quantization.onnx_quantizer import build as build_quantizer
 from zoo_core.training.silence import SilentProgress
@@ -47,6 +47,7 @@ class RandomImages:
     """Stream seeded images to a quantizer."""
 
     source = "random"
+    names = ()
     skipped = ()
 
     def __init__(self, shape: tuple[int, int, int]) -> None:
@@ -71,7 +72,11 @@ def quantize(name: str, side: int, folder: Path) -> Path:
     model = resolved.build(ModelSection(model_name=name), ModelContext(num_classes=10, input=size))
     export_onnx(model.eval(), size, folder / f"{name}.onnx", metadata={})
     quantizer = build_quantizer(OnnxQuantizerSection())
-    return quantizer.quantize(folder / f"{name}.onnx", RandomImages(size.shape), folder, SilentProgress()).path
+    images = RandomImages(size.shape)
+    job = QuantizationJob(
+        model=folder / f"{name}.onnx", calibration=images, directory=folder, work_dir=folder, progress=SilentProgress()
+    )
+    return quantizer.quantize(job).path
 
 
 def build(path: Path, folder: Path) -> tuple[CNetwork, FirmwareImage, float]:

@@ -18,7 +18,7 @@ from zoo_core.artifacts import InputSpec
 from zoo_core.config.sections import ModelSection
 from zoo_core.export.onnx_export import export_onnx
 from zoo_core.plugins import get_catalog
-from zoo_core.protocols import ModelContext
+from zoo_core.protocols import ModelContext, QuantizationJob
 from zoo_core.quantization.config import OnnxQuantizerSection
 from zoo_core.quantization.onnx_quantizer import build as build_quantizer
 from zoo_core.training.silence import SilentProgress
@@ -38,6 +38,7 @@ class RandomImages:
     """Stream seeded images to a quantizer."""
 
     source = "random"
+    names = ()
     skipped = ()
 
     def __init__(self, shape: tuple[int, int, int], count: int = 4) -> None:
@@ -111,7 +112,9 @@ def test_network_runs_learns_exports_and_runs_in_8_bits(name: str, tmp_path: Pat
     assert np.abs(run(exported, images) - wanted).max() < 1e-3 * scale
 
     quantizer = build_quantizer(OnnxQuantizerSection())
-    outcome = quantizer.quantize(exported, RandomImages(size.shape), tmp_path, SilentProgress())
+    outcome = quantizer.quantize(
+        QuantizationJob(model=exported, calibration=RandomImages(size.shape), directory=tmp_path, work_dir=tmp_path, progress=SilentProgress())
+    )
     found = run(outcome.path, images)
     assert found.shape == wanted.shape
     assert np.isfinite(found).all()

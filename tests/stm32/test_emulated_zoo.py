@@ -21,7 +21,7 @@ from zoo_core.artifacts import InputSpec, QuantizedOnnx
 from zoo_core.config.sections import ModelSection
 from zoo_core.export.onnx_export import export_onnx
 from zoo_core.plugins import get_catalog
-from zoo_core.protocols import ModelContext
+from zoo_core.protocols import ModelContext, QuantizationJob
 from zoo_core.quantization.config import OnnxQuantizerSection
 from zoo_core.quantization.onnx_quantizer import build as build_quantizer
 from zoo_core.training.silence import SilentProgress
@@ -53,6 +53,7 @@ class RandomImages:
     """Stream seeded images to a quantizer."""
 
     source = "random"
+    names = ()
     skipped = ()
 
     def __init__(self, shape: tuple[int, int, int]) -> None:
@@ -92,7 +93,7 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     exported = folder / f"{name}.onnx"
     export_onnx(model, size, exported, metadata={"model_name": name})
     outcome = build_quantizer(OnnxQuantizerSection()).quantize(
-        exported, RandomImages(size.shape), folder, SilentProgress()
+        QuantizationJob(model=exported, calibration=RandomImages(size.shape), directory=folder, work_dir=folder, progress=SilentProgress())
     )
     board = next(board for board in load_boards() if board.name == "STM32H747I-DISCO")
     return Case(

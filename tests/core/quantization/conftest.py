@@ -22,6 +22,14 @@ class Images:
         self._count = count
         self._shape = shape
 
+    @property
+    def names(self) -> list[str]:
+        return [f"image {index}" for index in range(self._count)]
+
+    @property
+    def skipped(self) -> tuple[()]:
+        return ()
+
     def __len__(self) -> int:
         return self._count
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from onnx.reference import ReferenceEvaluator
 from onnxruntime.quantization.calibrate import CalibrationDataReader, CalibrationMethod, create_calibrator
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -91,7 +92,79 @@ def test_methods_nest_and_stay_inside_what_was_seen(prepared: Path, images: Call
         assert high == -low == max(abs(end) for end in extremes[name])
 
 
-@pytest.mark.parametrize(("method", "passes"), [("MinMax", 1), ("Distribution", 1), ("Entropy", 2), ("Percentile", 2)])
+def test_moving_average_is_short_for_minmax_with_averages(
+    prepared: Path, images: Callable[..., Any], bars: Any
+) -> None:
+    assert ours(prepared, images(4), bars, method="MovingAverage") == ours(prepared, images(4), bars, average=True)
+
+
+def activations(prepared: Path, images: Any, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """Return all values of some tensors, by onnx's own reference implementation."""
+    model = onnx.load(str(prepared))
+    intermediate = [onnx.ValueInfoProto(name=name) for name in names]
+    del model.graph.output[:]
+    model.graph.output.extend(intermediate)
+    run = ReferenceEvaluator(model)
+    found = [run.run(list(names), {"input": image}) for image in images]
+    return {name: np.concatenate([row[place].ravel() for row in found]) for place, name in enumerate(names)}
+
+
+def error(values: np.ndarray, low: float, high: float, steps: int) -> float:
+    scale = (high - low) / steps
+    zero = np.round(-low / scale)
+    return float(np.mean(((np.clip(np.round(values / scale) + zero, 0, steps) - zero) * scale - values) ** 2))
+
+
+def test_mse_beats_every_other_method_on_the_error_it_minimises(
+    prepared: Path, images: Callable[..., Any], bars: Any
+) -> None:
+    names = ("input", "c", "e")
+    values = activations(prepared, images(6), names)
+    for bits in (4, 8):
+        steps = 2**bits - 1
+        found = {
+            method: ours(prepared, images(6), bars, method=method, bits=bits, percentile=99.9)
+            for method in ("MinMax", "Entropy", "Percentile", "MSE")
+        }
+        for name in names:
+            errors = {
+                method: error(values[name], min(ranges[name][0], 0.0), ranges[name][1], steps)
+                for method, ranges in found.items()
+            }
+            assert errors["MSE"] <= 1.01 * min(errors.values()), (name, errors)
+        assert found["MSE"]["c"][0] == 0.0  # all levels for what a ReLU leaves
+
+
+@pytest.mark.parametrize("method", ["MinMax", "MovingAverage", "Entropy", "Percentile", "MSE", "Distribution"])
+def test_symmetric_ranges_are_symmetric(prepared: Path, images: Callable[..., Any], bars: Any, method: str) -> None:
+    for low, high in ours(prepared, images(3), bars, method=method, symmetric=True).values():
+        assert low == -high < 0
+
+
+@pytest.mark.parametrize("method", ["Entropy", "MSE"])
+def test_sixteen_bits_clip_nothing(prepared: Path, images: Callable[..., Any], bars: Any, method: str) -> None:
+    full = ours(prepared, images(3), bars)
+    for name, ends in ours(prepared, images(3), bars, method=method, bits=16).items():
+        assert ends == pytest.approx(full[name])
+
+
+@pytest.mark.parametrize("method", ["Entropy", "Percentile", "MSE"])
+def test_tensors_of_zeros_keep_their_range(prepared: Path, bars: Any, method: str) -> None:
+    class Black(list[Any]):
+        source = "train"
+
+    found = ours(prepared, Black([np.zeros((1, 3, 12, 10), np.float32)]), bars, method=method)
+    assert found["input"] == (0.0, 0.0)
+
+
+def test_unknown_method_is_refused(prepared: Path, images: Callable[..., Any], bars: Any) -> None:
+    with pytest.raises(ValueError, match="no calibration method Median; expected one of MinMax"):
+        ours(prepared, images(1), bars, method="Median")
+
+
+@pytest.mark.parametrize(
+    ("method", "passes"), [("MinMax", 1), ("Distribution", 1), ("Entropy", 2), ("Percentile", 2), ("MSE", 2)]
+)
 def test_progress_counts_every_pass(
     prepared: Path, images: Callable[..., Any], bars: Any, method: str, passes: int
 ) -> None:
@@ -171,7 +244,7 @@ with tempfile.TemporaryDirectory() as folder:
     onnx.save(model, str(path))
     for count in (8, 8, 100):
         before = psutil.Process().memory_info().rss
-        collect_ranges(path, Images(count), CalibrationOptions(method="Entropy"), Path(folder), Silent())
+        collect_ranges(path, Images(count), CalibrationOptions(method="MSE"), Path(folder), Silent())
         growth.append(Images.most - before)
 print(json.dumps(growth))
 """

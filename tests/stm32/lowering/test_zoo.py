@@ -16,7 +16,7 @@ from zoo_core.artifacts import InputSpec
 from zoo_core.config.sections import ModelSection
 from zoo_core.export.onnx_export import export_onnx
 from zoo_core.plugins import get_catalog
-from zoo_core.protocols import ModelContext
+from zoo_core.protocols import ModelContext, QuantizationJob
 from zoo_core.quantization.config import OnnxQuantizerSection
 from zoo_core.quantization.onnx_quantizer import build as build_quantizer
 
@@ -43,6 +43,7 @@ class RandomImages:
     """Stream seeded images to a quantizer."""
 
     source = "random"
+    names = ()
     skipped = ()
 
     def __init__(self, shape: tuple[int, int, int]) -> None:
@@ -72,7 +73,9 @@ def quantize(name: str, folder: Path, progress: Any) -> onnx.ModelProto:
     exported = folder / f"{name}.onnx"
     export_onnx(model, size, exported, metadata={"model_name": name})
     quantizer = build_quantizer(OnnxQuantizerSection())
-    outcome = quantizer.quantize(exported, RandomImages(size.shape), folder, progress)
+    outcome = quantizer.quantize(
+        QuantizationJob(model=exported, calibration=RandomImages(size.shape), directory=folder, work_dir=folder, progress=progress)
+    )
     return onnx.load(str(outcome.path))
 
 

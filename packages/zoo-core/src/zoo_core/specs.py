@@ -159,6 +159,27 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QuantizationLimits:
+    """State what a target takes of a quantized model, so that a quantizer tries nothing else."""
+
+    weight_types: frozenset[str] = frozenset({"Int4", "UInt4", "Int8", "UInt8", "Int16", "UInt16"})
+    activation_types: frozenset[str] = frozenset({"Int8", "UInt8", "Int16", "UInt16"})
+    float_operators: bool = True
+    """Whether single operators may stay floating point inside a quantized model."""
+    granularities: tuple[str, ...] = ("per_channel", "per_tensor")
+    """Those it takes, the one that suits it best first."""
+
+    def __and__(self, other: QuantizationLimits) -> QuantizationLimits:
+        """Return what both take."""
+        return QuantizationLimits(
+            weight_types=self.weight_types & other.weight_types,
+            activation_types=self.activation_types & other.activation_types,
+            float_operators=self.float_operators and other.float_operators,
+            granularities=tuple(name for name in self.granularities if name in other.granularities),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TargetSpec(Spec):
     """Declare a place where models run: this machine, a board, a cloud."""
 
@@ -173,6 +194,8 @@ class TargetSpec(Spec):
     """Configuration classes for `benchmarking`, `deployment` and `tools`."""
     properties: Mapping[str, str | int] = field(default_factory=dict)
     """Facts that `zoo boards` shows, in its order; a name that ends in `_bytes` or `_hz` gives the unit."""
+    quantization: QuantizationLimits = QuantizationLimits()
+    """What it takes of a quantized model."""
     examine: LazyRef[Callable[[], Iterable[Finding]]] | None = None
     """Looks for the tools of the target; `zoo doctor` calls it once for all targets that name the same."""
 

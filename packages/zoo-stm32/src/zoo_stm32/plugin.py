@@ -8,6 +8,7 @@ from zoo_core import LazyRef, TargetSpec, hookimpl
 from zoo_core.artifacts import QuantizedOnnx
 from zoo_core.specs import BENCHMARK, DEPLOY, INFER
 from zoo_stm32.boards import FLASH, RAM, Board, load_boards
+from zoo_stm32.limits import CORTEX_M, CORTEX_M_NPU, EMULATED, limits_of
 
 zoo_api = 1
 
@@ -36,6 +37,7 @@ def zoo_targets() -> Iterator[TargetSpec]:
         abilities=frozenset({BENCHMARK, INFER}),
         accepts=(QuantizedOnnx,),
         sections={name: LazyRef(path) for name, path in SECTIONS.items()},
+        quantization=EMULATED,
         examine=LazyRef(EXAMINE),
     )
     for name, summary in RUNTIMES.items():
@@ -46,6 +48,7 @@ def zoo_targets() -> Iterator[TargetSpec]:
             abilities=frozenset({INFER}),
             accepts=(QuantizedOnnx,),
             sections={name: LazyRef(path) for name, path in SECTIONS.items()},
+            quantization=CORTEX_M_NPU if name == "stedgeai_n6" else CORTEX_M,
             examine=LazyRef(EXAMINE),
         )
 
@@ -67,6 +70,7 @@ def board_target(board: Board, build: str) -> TargetSpec:
         sections={name: LazyRef(path) for name, path in SECTIONS.items()},
         tags=frozenset({board.series}),
         properties=_properties(board),
+        quantization=limits_of(board),
         examine=LazyRef(EXAMINE),
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pydantic import BaseModel
 
 from zoo_core.config.places import Places
-from zoo_core.config.sections import DatasetSection, ModelSection
+from zoo_core.config.sections import DatasetSection, ModelSection, QuantizationSection
 from zoo_core.config.training_rules import idle_options
 from zoo_core.config.training_sections import TrainingSection
 from zoo_core.errors import ConfigIssue
@@ -27,7 +27,9 @@ def broken_rules(sections: Mapping[str, BaseModel], letters: str, places: Places
         if isinstance(model, ModelSection):
             yield from _first_weights(model, training, places)
     if isinstance(dataset, DatasetSection):
-        yield from _dataset_rules(dataset, letters, places)
+        quantization = sections.get("quantization")
+        judged = "q" in letters and isinstance(quantization, QuantizationSection) and quantization.judged
+        yield from _dataset_rules(dataset, f"{letters}e" if judged else letters, places)
 
 
 def _model_rules(model: ModelSection, letters: str, places: Places) -> Iterator[ConfigIssue]:

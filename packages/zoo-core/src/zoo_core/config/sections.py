@@ -6,11 +6,11 @@ Keys are in the canonical place; `config.dialects` moves what other releases put
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from zoo_core.config.callback_sections import (
     CallbacksSection,
@@ -220,13 +220,46 @@ class QuantizationSection(Section):
     quantization_output_type: Literal["int8", "uint8", "float"] = "float"
     """Number format of the output; `onnx_quantizer` keeps float."""
     granularity: Literal["per_channel", "per_tensor"] = "per_channel"
-    """One scale for each output channel of a layer, or one for the whole layer."""
+    """One scale for each output channel of a layer, or one for the whole layer.
+
+    A target may prefer the other one to a default, but not to what the file says.
+    """
     optimize: bool = False
-    """Accepted, without effect for ONNX models."""
+    """Prepare the float model so that int8 costs less, without changing what it computes, and correct it afterwards.
+
+    Dead channels are taken out, ranges of channels evened out between layers, large biases absorbed, joins of unlike
+    ranges kept apart, tails that int8 would crush left in float, and the mean error of each layer's output is
+    taken off its bias.
+    """
+    max_drop: NonNegativeFloat | None = None
+    """Points of the metric that the quantized model may lose; a larger loss ends the run. Not measured when absent."""
     target_opset: Annotated[int, Field(ge=13, le=23)] = 17
     """ONNX operator set of exported and quantized models."""
     export_dir: str = "quantized_models"
     """Folder of the quantized model inside the run."""
+
+    @property
+    def judged(self) -> bool:
+        """Tell whether models are measured on labelled images while they are quantized."""
+        return self.max_drop is not None
+
+    @property
+    def formats(self) -> Mapping[str, str]:
+        """Return the key -> number format of weights and activations that the file asks for, where it says so."""
+        return {}
+
+    @property
+    def inspected(self) -> bool:
+        """Tell whether labelled images are of use where there are any."""
+        return False
+
+    @model_serializer(mode="wrap")
+    def _leave_open_what_was_open(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave a granularity out that the file does not name, or a saved run would look as if it named one."""
+        data: dict[str, Any] = handler(self)
+        if "granularity" not in self.model_fields_set:
+            data.pop("granularity", None)
+        return data
 
 
 class EvaluationSection(Section):

@@ -31,23 +31,35 @@ from zoo_core.quantization.ranges import (
     Counts,
     Extremes,
     count_magnitudes,
+    count_values,
     entropy_threshold,
+    mse_range,
+    mse_threshold,
     percentile_threshold,
 )
 
 MINIMUM, MAXIMUM = "_ReduceMin", "_ReduceMax"
-HISTOGRAM_METHODS = ("Entropy", "Percentile")
+HISTOGRAM_METHODS = ("Entropy", "Percentile", "MSE")
+AVERAGING, EXTREMES, MAGNITUDE = "MovingAverage", "MinMax", "Distribution"
+METHODS = (EXTREMES, AVERAGING, *HISTOGRAM_METHODS, MAGNITUDE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalibrationOptions:
     """Say how ranges are found."""
 
-    method: str = "MinMax"
+    method: str = EXTREMES
+    """One of `METHODS`."""
     symmetric: bool = False
+    """Make every range symmetric about zero, and choose it so."""
     average: bool = False
+    """Take the mean over images of their extremes, with `MinMax`; `MovingAverage` does so by itself."""
     average_constant: float | None = None
+    """Weight of the newest image in an exponential mean; the plain mean when absent."""
     percentile: float = 99.999
+    """Share of magnitudes in percent that `Percentile` keeps."""
+    bits: int = 8
+    """Bits of an activation, which `Entropy` and `MSE` weigh against clipping."""
     op_types: tuple[str, ...] = ()
     """Operators whose inputs and outputs are looked at; all when empty."""
 
@@ -73,13 +85,24 @@ def collect_ranges(
 ) -> TensorsData:
     """Return the range of every activation of a model, in onnxruntime's type.
 
-    Memory depends on the model, not on the number of images. `Entropy` and `Percentile` read the images twice:
-    for the largest magnitudes, then for histograms of them.
+    Memory depends on the model, not on the number of images. `Entropy`, `Percentile` and `MSE` read the images twice:
+    for the extremes, then for histograms between them.
+
+    Args:
+        model: Float model whose tensors have known types.
+        calibration: Images, the same on every pass.
+        options: How the ranges are found.
+        work_dir: Folder for the model with further outputs.
+        progress: Shows one bar over all passes.
 
     Raises:
         DataError: When there are no images.
         UserError: When an image makes an activation infinite or not a number.
+        ValueError: When there is no such method.
     """
+    if options.method not in METHODS:
+        msg = f"there is no calibration method {options.method}; expected one of {', '.join(METHODS)}"
+        raise ValueError(msg)
     if not len(calibration):
         raise DataError("There are no images to calibrate with.", hint="Set dataset.quantization_path.")
     passes = 2 if options.method in HISTOGRAM_METHODS else 1
@@ -97,27 +120,37 @@ def collect_ranges(
         name: TensorData(lowest=np.array(low, dtype=np.float32), highest=np.array(high, dtype=np.float32))
         for name, (low, high) in ranges.items()
     }
-    return TensorsData(CalibrationMethod[options.method], data)
+    return TensorsData(CalibrationMethod.MinMax, data)  # all that is left of the method are lowest and highest values
 
 
 def _range(seen: Extremes, counts: Counts | None, options: CalibrationOptions) -> tuple[float, float]:
-    threshold = seen.magnitude
-    if counts is not None and counts.any():
-        threshold = (
-            entropy_threshold(counts, threshold)
-            if options.method == "Entropy"
-            else percentile_threshold(counts, threshold, options.percentile)
-        )
-    if options.symmetric or options.method == "Distribution":
-        return -threshold, threshold
-    return max(seen.low, -threshold), min(seen.high, threshold)
+    symmetric = options.symmetric or options.method == MAGNITUDE
+    low, high = -seen.magnitude, seen.magnitude
+    if counts is not None and high:
+        if options.method == "MSE" and not symmetric:
+            low, high = mse_range(counts, high, seen.low, seen.high, 2**options.bits - 1)
+        else:
+            high = _threshold(seen, counts, options, symmetric=symmetric)
+            low = -high
+    return (low, high) if symmetric else (max(seen.low, low), min(seen.high, high))
+
+
+def _threshold(seen: Extremes, counts: Counts, options: CalibrationOptions, *, symmetric: bool) -> float:
+    """Return the magnitude at which a tensor is clipped."""
+    magnitudes = count_magnitudes(counts)
+    if options.method == "Percentile":
+        return percentile_threshold(magnitudes, seen.magnitude, options.percentile)
+    if options.method == "MSE":
+        return mse_threshold(magnitudes, seen.magnitude, 2**options.bits - 2)
+    all_levels = not symmetric and (seen.low >= 0 or seen.high <= 0)  # none is spent on the other sign
+    return entropy_threshold(magnitudes, seen.magnitude, 2**options.bits if all_levels else 2 ** (options.bits - 1))
 
 
 def _collect_extremes(
     graph: _ExtendedGraph, calibration: CalibrationData, options: CalibrationOptions, bar: ProgressTask
 ) -> dict[str, Extremes]:
     watched = [name for name in graph.names if name.endswith((MINIMUM, MAXIMUM))]
-    averaging = options.average and options.method == "MinMax"
+    averaging = options.method == AVERAGING or (options.average and options.method == EXTREMES)
     tensors = sorted(name.removesuffix(MINIMUM) for name in watched if name.endswith(MINIMUM))
     extremes = {name: Extremes(averaging, options.average_constant) for name in tensors}
     for index, image in enumerate(calibration):
@@ -145,9 +178,9 @@ def _collect_histograms(
     graph: _ExtendedGraph, calibration: CalibrationData, extremes: Mapping[str, Extremes], bar: ProgressTask
 ) -> dict[str, Counts]:
     watched = [name for name in graph.names if name in extremes]
-    counts = {name: np.zeros(BINS, dtype=np.int64) for name in watched}
+    counts = {name: np.zeros(2 * BINS, dtype=np.int64) for name in watched}
     for image in calibration:
         for name, values in graph.run(image, watched):
-            counts[name] += count_magnitudes(values, extremes[name].magnitude)
+            counts[name] += count_values(values, extremes[name].magnitude)
         bar.advance()
     return counts

@@ -5,19 +5,22 @@ Names are those of ST's files and of onnxruntime's static quantization.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
 from zoo_core.config.section import Section
-from zoo_core.config.sections import PositiveFloat, Probability, QuantizationSection
+from zoo_core.config.sections import NonNegativeFloat, PositiveFloat, Probability, QuantizationSection, Share
 
 QuantName = Literal["Int4", "UInt4", "Int8", "UInt8", "Int16", "UInt16"]
-CalibrationName = Literal["MinMax", "Entropy", "Percentile", "Distribution"]
+CalibrationName = Literal["MinMax", "MovingAverage", "Entropy", "Percentile", "MSE", "Distribution"]
 Percentile = Annotated[float, Field(gt=50.0, le=100.0)]
 WIDE_OPSET = 21
 """First opset whose QuantizeLinear and DequantizeLinear know 4-bit and 16-bit integers."""
 WIDE_NAMES = frozenset({"Int4", "UInt4", "Int16", "UInt16"})
+TOLERANCE = 1.0
+"""Points of the metric that `full_auto` may lose when the file says nothing."""
 
 
 class TensorOverrideSection(Section):
@@ -62,13 +65,31 @@ class OnnxQuantParametersSection(Section):
     weightType: QuantName = "Int8"  # noqa: N815 - the spelling of ST's files
     activType: QuantName = "Int8"  # noqa: N815 - the spelling of ST's files
     calibrate_method: CalibrationName = "MinMax"
-    """`Distribution` is meant for 8-bit floats; for integers it is the symmetric range of the largest magnitude."""
+    """Rule for the range of an activation; upper and lower case are the same.
+
+    `MinMax` takes all values, `MovingAverage` the mean over images of each image's extremes, `Percentile` all but the
+    share of `CalibPercentile`, `Entropy` clips where least information is lost (Kullback-Leibler), `MSE` where
+    clipping and rounding together cost the least squared error. `Distribution` is meant for 8-bit floats; for integers
+    it is the symmetric range of the largest magnitude.
+    """
     op_types_to_quantize: tuple[str, ...] | None = None
     """Operators that are quantized, such as `Conv`; all that can be when absent."""
     nodes_to_quantize: tuple[str, ...] | None = None
     """Names of nodes, or patterns with `*` and `?`; all when absent."""
     nodes_to_exclude: tuple[str, ...] | None = None
     """Names of nodes that stay float, or patterns with `*` and `?`."""
+
+    @field_validator("calibrate_method", mode="before")
+    @classmethod
+    def _spell(cls, value: Any) -> Any:
+        """Return a method as it is spelled here, whatever its case."""
+        spellings = {name.casefold(): name for name in get_args(CalibrationName)}
+        return spellings.get(value.strip().casefold().replace("_", ""), value) if isinstance(value, str) else value
+
+    @property
+    def activation_bits(self) -> int:
+        """Return the bits of an activation."""
+        return int(self.activType.removeprefix("U").removeprefix("Int"))
 
     @model_validator(mode="after")
     def _refuse_unknown_pair(self) -> OnnxQuantParametersSection:
@@ -87,7 +108,10 @@ class OnnxExtraOptionsSection(Section):
     """Activations have zero point 0."""
     ActivationRestrictedAsymmetric: bool | None = None
     CalibMovingAverage: bool = False
-    """Take the mean over images of each image's extremes instead of the extremes over all images."""
+    """Take the mean over images of each image's extremes instead of the extremes over all images.
+
+    It goes with `calibrate_method: MinMax`; `calibrate_method: MovingAverage` is short for both.
+    """
     CalibMovingAverageConstant: Probability | None = None
     """Weight of the newest image in an exponential mean in the order of the images; the plain mean when absent."""
     CalibTensorRangeSymmetric: bool = False
@@ -124,7 +148,11 @@ class OnnxExtraOptionsSection(Section):
     @classmethod
     def _refuse_smooth_quant(cls, value: bool) -> bool:
         if value:
-            msg = "SmoothQuant is not available here; expected False"
+            msg = (
+                "SmoothQuant is not available: it moves outliers from activations into the weights of matrix products, "
+                "by a part of onnxruntime that needs neural-compressor; expected False. "
+                "quantization.optimize: True evens out the ranges of channels between layers instead"
+            )
             raise ValueError(msg)
         return value
 
@@ -134,11 +162,41 @@ class OnnxExtraOptionsSection(Section):
         return (*self.weights_tensor_override, *self.activations_tensor_override)
 
 
+class IterativeQuantParametersSection(Section):
+    """Tell the modes that measure candidates how much they measure and what they may lose."""
+
+    inspection_split: Share | None = None
+    """Share of the calibration images that `operating_mode: inspection` looks at; all when absent."""
+    accuracy_tolerance: NonNegativeFloat | None = None
+    """Points of the metric that `operating_mode: full_auto` may lose; 1.0 when neither it nor `max_drop` is given."""
+
+
+class CompressionSection(Section):
+    """Ask `operating_mode: full_auto` for weights of 4 bits."""
+
+    factor: Share = 0.5
+    """Size wanted of the weights as a share of their size in 8 bits.
+
+    With 0.5 all have 4 bits, with 0.75 half of them; less than 0.5 cannot be had and means the same as 0.5.
+    """
+    strong_optimization: bool = False
+    """Go below `factor` as far as the accuracy allows."""
+
+
 class OnnxQuantizerSection(QuantizationSection):
     """Quantize ONNX models statically, with quantize and dequantize nodes around operators."""
 
     operating_mode: Literal["default", "inspection", "full_auto"] = "default"
-    """Only `default` for now."""
+    """What is done: `default` quantizes as the options say.
+
+    `inspection` also reports the noise of every tensor and what each layer costs, worst first. `full_auto` tries from
+    cheap to dear and takes the first model that loses no more than `max_drop` or `accuracy_tolerance`.
+    """
+    learned_rounding: bool = False
+    """Learn whether each weight is rounded up or down (AdaRound); takes minutes, with or without `optimize`."""
+    compression: CompressionSection | None = None
+    """Weights of 4 bits where `full_auto` finds that they cost little."""
+    iterative_quant_parameters: IterativeQuantParametersSection = IterativeQuantParametersSection()
     onnx_quant_parameters: OnnxQuantParametersSection = OnnxQuantParametersSection()
     onnx_extra_options: OnnxExtraOptionsSection = OnnxExtraOptionsSection()
 
@@ -146,14 +204,6 @@ class OnnxQuantizerSection(QuantizationSection):
     @classmethod
     def _ignore_case(cls, value: str) -> str:
         return value.casefold()
-
-    @field_validator("operating_mode")
-    @classmethod
-    def _refuse_other_modes(cls, value: str) -> str:
-        if value != "default":
-            msg = f"operating_mode {value} is not available yet; expected default"
-            raise ValueError(msg)
-        return value
 
     @model_validator(mode="before")
     @classmethod
@@ -179,6 +229,41 @@ class OnnxQuantizerSection(QuantizationSection):
             msg = "weights_tensor_override and activations_tensor_override do not go with nodes_to_quantize"
             raise ValueError(msg)
         return self
+
+    @model_validator(mode="after")
+    def _refuse_two_budgets(self) -> OnnxQuantizerSection:
+        tolerance = self.iterative_quant_parameters.accuracy_tolerance
+        if self.operating_mode == "full_auto" and None not in (tolerance, self.max_drop) and tolerance != self.max_drop:
+            msg = (
+                f"max_drop is {self.max_drop:g} and iterative_quant_parameters.accuracy_tolerance is {tolerance:g}; "
+                "in operating_mode full_auto both are the points of the metric that may be lost: keep one"
+            )
+            raise ValueError(msg)
+        return self
+
+    @property
+    def budget(self) -> float | None:
+        """Return the points of the metric that may be lost, nothing when the loss is not looked at."""
+        if self.operating_mode != "full_auto" or self.max_drop is not None:
+            return self.max_drop
+        tolerance = self.iterative_quant_parameters.accuracy_tolerance
+        return TOLERANCE if tolerance is None else tolerance
+
+    @property
+    def judged(self) -> bool:
+        """Tell whether models are measured on labelled images while they are quantized."""
+        return super().judged or self.operating_mode == "full_auto"
+
+    @property
+    def formats(self) -> Mapping[str, str]:
+        """Return the key -> number format of weights and activations that the file asks for."""
+        parameters = self.onnx_quant_parameters
+        return {"weightType": parameters.weightType, "activType": parameters.activType}
+
+    @property
+    def inspected(self) -> bool:
+        """Tell whether labelled images are of use where there are any."""
+        return self.operating_mode == "inspection"
 
     @property
     def wide(self) -> bool:

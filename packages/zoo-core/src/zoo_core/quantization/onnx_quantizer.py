@@ -1,43 +1,54 @@
-"""Own static quantization of ONNX models by onnxruntime: calibrate, insert quantize nodes, say so in the file."""
+"""Own the quantizer of ONNX models: plain, optimized, inspected, or as far up the ladder as a budget asks."""
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
 import onnxruntime
-from onnxruntime.quantization import QuantType
-from onnxruntime.quantization.calibrate import TensorsData
-from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
-from zoo_core.errors import UserError
-from zoo_core.export.onnx_file import OnnxInfo, inspect_onnx, load_onnx, save_onnx, set_metadata
-from zoo_core.export.quiet import quiet
-from zoo_core.inference.session import OnnxSession, refuse_other_types
-from zoo_core.protocols import CalibrationData, Progress, QuantizationOutcome
-from zoo_core.quantization.calibration import CalibrationOptions, collect_ranges
-from zoo_core.quantization.config import OnnxQuantizerSection, TensorOverrideSection
-from zoo_core.quantization.graph import finish_graph, prepare_graph, select_nodes, select_operators
+from zoo_core import __version__
+from zoo_core.artifacts import hash_file
+from zoo_core.export.onnx_file import OnnxInfo, inspect_onnx, save_onnx, set_metadata
+from zoo_core.inference.session import refuse_other_types
+from zoo_core.protocols import QuantizationJob, QuantizationOutcome
+from zoo_core.quantization.config import TOLERANCE, OnnxQuantizerSection
+from zoo_core.quantization.diagnosis.files import write_inspection
+from zoo_core.quantization.diagnosis.inspection import inspect
+from zoo_core.quantization.diagnosis.lint import lint
+from zoo_core.quantization.diagnosis.noise import IMAGES, output_snr
+from zoo_core.quantization.ladder.climb import climb
+from zoo_core.quantization.ladder.record import FILE
+from zoo_core.quantization.ladder.table import metrics, shortfall, table
+from zoo_core.quantization.recipe import Recipe
+from zoo_core.quantization.workbench import Candidate, Workbench
 from zoo_core.runs.files import disk_errors
+from zoo_core.runs.log import logger
 
-SUFFIXES = {"per_channel": "_quant_qdq_pc", "per_tensor": "_quant_qdq_pt"}
 RANDOM = "random"
-FEW_IMAGES = 100
-OURS = frozenset({
-    "CalibMovingAverage", "CalibMovingAverageConstant", "CalibTensorRangeSymmetric", "CalibPercentile",
-    "CalibStridedMinMax", "CalibMaxIntermediateOutputs", "SmoothQuant", "SmoothQuantAlpha", "SmoothQuantFolding",
-    "weights_tensor_override", "activations_tensor_override",
-})  # fmt: skip
-"""Options that calibration acts on or that are rewritten; the others go to onnxruntime as they stand."""
+FULL_AUTO = "full_auto"
+INSPECTION = "inspection"
 
 
 def build(section: OnnxQuantizerSection) -> OnnxQuantizer:
     """Build the quantizer."""
     return OnnxQuantizer(section)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Choice:
+    """Hold the model that is written, and what a mode reports beside it."""
+
+    recipe: Recipe
+    model: onnx.ModelProto
+    notes: tuple[str, ...]
+    outcome: dict[str, Any] = field(default_factory=dict)
+    """Further fields of the outcome."""
 
 
 class OnnxQuantizer:
@@ -46,12 +57,9 @@ class OnnxQuantizer:
     def __init__(self, section: OnnxQuantizerSection) -> None:
         self._section = section
         self._parameters = section.onnx_quant_parameters
-        self._options = section.onnx_extra_options
 
-    def quantize(
-        self, model: Path, calibration: CalibrationData, directory: Path, progress: Progress
-    ) -> QuantizationOutcome:
-        """Write `<stem>_quant_qdq_pc.onnx`, or `_pt` when per tensor, into a directory.
+    def quantize(self, job: QuantizationJob) -> QuantizationOutcome:
+        """Write `<stem>_quant_qdq_pc.onnx`, or `_pt` when per tensor.
 
         A model that holds quantized operators already is returned unchanged.
 
@@ -60,164 +68,154 @@ class OnnxQuantizer:
             UserError: When the options do not fit the model.
             RunStoreError: When the disk is full, read-only or not ours.
         """
-        info = inspect_onnx(model)
+        info = inspect_onnx(job.model)
         if info.quantized:
-            return self._unchanged(model, info)
-        refuse_other_types(info, model)
-        path = directory / f"{model.stem}{SUFFIXES[self._section.granularity]}.onnx"
-        with disk_errors(path), tempfile.TemporaryDirectory(prefix="zoo_quantize_") as folder:
-            quantized, warnings = self._compute(model, calibration, Path(folder), progress)
-        notes = (*self._notes(info, calibration), *warnings)
-        set_metadata(quantized, {**info.metadata, "quantization": self._description(calibration)})
-        _refuse_broken(quantized, path, calibration)
-        save_onnx(quantized, path)
-        return self._outcome(path, notes)
+            return _unchanged(job.model, info)
+        refuse_other_types(info, job.model)
+        with disk_errors(job.directory), tempfile.TemporaryDirectory(prefix="zoo_quantize_") as folder:
+            workbench = Workbench(job, self._section, Path(folder))
+            chosen = self._choose(workbench, self._first_recipe(job))
+            workbench.refuse_broken(chosen.model)
+            return self._write(job, info, chosen)
 
-    def _compute(
-        self, model: Path, calibration: CalibrationData, work_dir: Path, progress: Progress
-    ) -> tuple[onnx.ModelProto, tuple[str, ...]]:
-        prepared = prepare_graph(model, self._section.target_opset, work_dir)
-        graph = onnx.load(str(prepared))
-        operators = select_operators(self._parameters.op_types_to_quantize)
-        wanted = select_nodes(graph, self._parameters.nodes_to_quantize, "nodes_to_quantize")
-        excluded = select_nodes(graph, self._parameters.nodes_to_exclude, "nodes_to_exclude")
-        ranges = collect_ranges(prepared, calibration, self._calibration_options(operators), work_dir, progress)
-        with quiet() as warnings:
-            quantized = self._insert_nodes(graph, ranges, wanted, excluded, operators)
-        finish_graph(quantized, load_onnx(model, weights=False))
-        if not any(node.op_type == "DequantizeLinear" for node in quantized.graph.node):
-            raise UserError(
-                f"Nothing in {model} was quantized.",
-                hint="Check nodes_to_quantize, nodes_to_exclude and op_types_to_quantize.",
-            )
-        return quantized, tuple(dict.fromkeys(warnings))
-
-    def _insert_nodes(
-        self,
-        graph: onnx.ModelProto,
-        ranges: TensorsData,
-        wanted: list[str],
-        excluded: list[str],
-        operators: tuple[str, ...],
-    ) -> onnx.ModelProto:
-        try:
-            quantizer = QDQQuantizer(
-                graph,
-                self._section.granularity == "per_channel",
-                False,  # reduce_range: 7-bit weights are for processors without VNNI, not for boards
-                quant_type(self._parameters.weightType),
-                quant_type(self._parameters.activType),
-                ranges,
-                wanted,
-                excluded,
-                list(operators),
-                self._extra_options(),
-            )
-            quantizer.quantize_model()
-        except (ValueError, RuntimeError) as error:
-            raise UserError(
-                f"onnxruntime cannot quantize the model as asked: {error}",
-                hint="Check quantization.onnx_extra_options, or leave nodes out with nodes_to_exclude.",
-            ) from error
-        quantizer.model.topological_sort()
-        quantized: onnx.ModelProto = quantizer.model.model
-        return quantized
-
-    def _calibration_options(self, operators: tuple[str, ...]) -> CalibrationOptions:
-        return CalibrationOptions(
-            method=self._parameters.calibrate_method,
-            symmetric=self._options.CalibTensorRangeSymmetric,
-            average=self._options.CalibMovingAverage,
-            average_constant=self._options.CalibMovingAverageConstant,
-            percentile=self._options.CalibPercentile,
-            op_types=operators,
+    def _first_recipe(self, job: QuantizationJob) -> Recipe:
+        """Return the recipe that the file asks for; a granularity that it leaves open is the target's."""
+        accepted = job.limits.granularities
+        given = "granularity" in self._section.model_fields_set or not accepted
+        return Recipe(
+            granularity=self._section.granularity if given else accepted[0],
+            weight_type=self._parameters.weightType,
+            activation_type=self._parameters.activType,
+            calibrate_method=self._parameters.calibrate_method,
+            learn_rounding=self._section.learned_rounding,
         )
 
-    def _extra_options(self) -> dict[str, Any]:
-        plain = self._options.model_dump(exclude=set(OURS), exclude_none=True)
-        plain["TensorQuantOverrides"] = {name: _override(section) for name, section in self._options.overrides}
-        if self._options.CalibTensorRangeSymmetric or self._parameters.calibrate_method == "Distribution":
-            # A ReLU is left out because the zero point clips in its place, which a symmetric range does not.
-            plain.setdefault("QDQKeepRemovableActivations", True)
-        return plain
+    def _choose(self, workbench: Workbench, first: Recipe) -> _Choice:
+        if self._section.operating_mode == FULL_AUTO:
+            return self._climb(workbench, first)
+        candidate = self._optimized(workbench, first) if self._section.optimize else workbench.make(first)
+        outcome = self._inspected(workbench, candidate) if self._section.operating_mode == INSPECTION else {}
+        return _Choice(recipe=candidate.recipe, model=candidate.model, notes=candidate.notes, outcome=outcome)
 
-    def _description(self, calibration: CalibrationData) -> dict[str, Any]:
+    def _optimized(self, workbench: Workbench, first: Recipe) -> Candidate:
+        """Return the optimized model, or the plain one where that stays closer to the float model."""
+        job = workbench.job
+        plain = workbench.make(first)
+        better = workbench.make(replace(first, equalize=True, correct_biases=True))
+        before, after = (output_snr(made.model, plain.original, job.calibration) for made in (plain, better))
+        text = f"optimize: signal-to-noise ratio of the outputs {before:.1f} dB plain, {after:.1f} dB optimized"
+        if after >= before:
+            return replace(better, notes=(*better.notes, f"{text}."))
+        return replace(plain, notes=(*plain.notes, f"{text}; the plain model is kept."))
+
+    def _climb(self, workbench: Workbench, first: Recipe) -> _Choice:
+        section, job = self._section, workbench.job
+        ascent = climb(
+            workbench,
+            first,
+            budget=TOLERANCE if section.budget is None else section.budget,
+            size_factor=_size_factor(section),
+            identity=self._identity(job),
+            fixed="granularity" in section.model_fields_set,
+        )
+        outcome = {
+            "facts": table(ascent),
+            "files": (job.work_dir / FILE,),
+            "warnings": () if ascent.met else (shortfall(ascent),),
+            "metrics": metrics(ascent),
+        }
+        return _Choice(recipe=ascent.chosen.recipe, model=ascent.model, notes=ascent.chosen.notes, outcome=outcome)
+
+    def _identity(self, job: QuantizationJob) -> str:
+        """Return a hash of all that the rungs of a ladder depend on, the budget aside."""
+        judged = ("", 0) if job.judge is None else (job.judge.split, len(job.judge))
+        facts = (
+            hash_file(job.model), job.calibration_hash, len(job.calibration), judged,
+            __version__, onnxruntime.__version__,
+            self._section.model_dump_json(exclude={"max_drop", "iterative_quant_parameters", "compression"}),
+        )  # fmt: skip
+        return hashlib.sha256(repr(facts).encode()).hexdigest()
+
+    def _inspected(self, workbench: Workbench, candidate: Candidate) -> dict[str, Any]:
+        job = workbench.job
+        share = self._section.iterative_quant_parameters.inspection_split
+        inspection = inspect(
+            candidate.model,
+            candidate.original,
+            job.calibration,
+            job.progress,
+            judge=job.judge,
+            images=IMAGES if share is None else max(1, round(share * len(job.calibration))),
+        )
+        for line in inspection.lines():
+            logger.info("Inspection: %s", line)
+        return {"files": write_inspection(inspection, job.work_dir)}
+
+    def _write(self, job: QuantizationJob, info: OnnxInfo, chosen: _Choice) -> QuantizationOutcome:
+        recipe, model = chosen.recipe, chosen.model
+        path = job.directory / f"{job.model.stem}{recipe.suffix}.onnx"
+        set_metadata(model, {**info.metadata, "quantization": self._description(job, recipe)})
+        save_onnx(model, path)
+        return QuantizationOutcome(
+            path=path,
+            granularity=recipe.granularity,
+            weight_type=recipe.weight_type,
+            activation_type=recipe.activation_type,
+            notes=tuple(dict.fromkeys((*self._notes(info, job), *chosen.notes))),
+            **{**chosen.outcome, "warnings": (*chosen.outcome.get("warnings", ()), *_lint_texts(model))},
+        )
+
+    def _description(self, job: QuantizationJob, recipe: Recipe) -> dict[str, Any]:
+        calibration = job.calibration
         return {
             "quantizer": self._section.quantizer,
             "scheme": "qdq",
-            "granularity": self._section.granularity,
-            "weight_type": self._parameters.weightType,
-            "activation_type": self._parameters.activType,
-            "calibrate_method": self._parameters.calibrate_method,
-            "calibration": {"source": calibration.source, "images": len(calibration)},
+            "granularity": recipe.granularity,
+            "weight_type": recipe.weight_type,
+            "activation_type": recipe.activation_type,
+            "calibrate_method": recipe.calibrate_method,
+            "recipe": recipe.to_dict(),
+            "calibration": {
+                "source": calibration.source,
+                "images": len(calibration),
+                "sha256": job.calibration_hash,
+            },
             "calibrated": calibration.source != RANDOM,
             "versions": {"onnxruntime": onnxruntime.__version__},
         }
 
-    def _notes(self, info: OnnxInfo, calibration: CalibrationData) -> list[str]:
+    def _notes(self, info: OnnxInfo, job: QuantizationJob) -> list[str]:
         section = self._section
         notes = []
-        if calibration.source == RANDOM:
+        if job.calibration.source == RANDOM:
             notes.append("The ranges come from random inputs, not from images: expect a loss of accuracy.")
-        elif len(calibration) < FEW_IMAGES:
-            notes.append(f"Calibrated with {len(calibration)} images; {FEW_IMAGES} or more give steadier ranges.")
         if info.opset > section.target_opset:
             notes.append(f"The model stays in opset {info.opset}, which is above target_opset {section.target_opset}.")
         if (section.quantization_input_type, section.quantization_output_type) != ("float", "float"):
             notes.append(
                 "Inputs and outputs stay float: onnx_quantizer ignores quantization_input_type and _output_type."
             )
-        if section.optimize:
-            notes.append("optimize: True has no effect yet for ONNX models.")
         return notes
 
-    def _unchanged(self, model: Path, info: OnnxInfo) -> QuantizationOutcome:
-        known: Mapping[str, Any] = info.metadata.get("quantization", {})
-        return QuantizationOutcome(
-            path=model,
-            granularity=str(known.get("granularity", "unknown")),
-            weight_type=str(known.get("weight_type", "unknown")),
-            activation_type=str(known.get("activation_type", "unknown")),
-            already_quantized=True,
-            notes=(f"{model.name} is quantized already and stays as it is.",),
-        )
 
-    def _outcome(self, path: Path, notes: tuple[str, ...]) -> QuantizationOutcome:
-        return QuantizationOutcome(
-            path=path,
-            granularity=self._section.granularity,
-            weight_type=self._parameters.weightType,
-            activation_type=self._parameters.activType,
-            notes=notes,
-        )
+def _size_factor(section: OnnxQuantizerSection) -> float | None:
+    """Return the share of their bytes that the weights may take: none at all means as few as the budget allows."""
+    if section.compression is None:
+        return None
+    return 0.0 if section.compression.strong_optimization else section.compression.factor
 
 
-def quant_type(name: str) -> QuantType:
-    """Return onnxruntime's type for a name such as `Int8` or `UInt16`."""
-    return QuantType[f"Q{name}"]
+def _lint_texts(model: onnx.ModelProto) -> tuple[str, ...]:
+    return tuple(str(finding) for finding in lint(model) if finding.severity in ("error", "warning"))
 
 
-def _override(section: TensorOverrideSection) -> list[dict[str, Any]]:
-    """Return onnxruntime's form of one tensor set by hand: a dictionary, or one per channel."""
-    common = section.model_dump(exclude={"scale", "zero_point", "quant_type"}, exclude_none=True)
-    if section.quant_type is not None:
-        common["quant_type"] = quant_type(section.quant_type)
-    if section.scale is None or section.zero_point is None:
-        return [common]
-    return [
-        {**common, "scale": np.array(scale, dtype=np.float32), "zero_point": np.array(zero_point)}
-        for scale, zero_point in zip(np.ravel(section.scale), np.ravel(section.zero_point), strict=True)
-    ]
-
-
-def _refuse_broken(model: onnx.ModelProto, path: Path, calibration: CalibrationData) -> None:
-    """Run the quantized model on the first calibration image before anybody relies on it."""
-    with tempfile.TemporaryDirectory(prefix="zoo_quantize_") as folder:
-        trial = Path(folder) / path.name
-        save_onnx(model, trial)
-        outputs = OnnxSession(trial).run(next(iter(calibration)))
-    if not all(np.isfinite(output).all() for output in outputs):
-        raise UserError(
-            f"The quantized model gives values that are not finite; nothing was written to {path}.",
-            hint="Leave out the tensors set by hand, or exclude the nodes that overflow with nodes_to_exclude.",
-        )
+def _unchanged(model: Path, info: OnnxInfo) -> QuantizationOutcome:
+    known: Mapping[str, Any] = info.metadata.get("quantization", {})
+    return QuantizationOutcome(
+        path=model,
+        granularity=str(known.get("granularity", "unknown")),
+        weight_type=str(known.get("weight_type", "unknown")),
+        activation_type=str(known.get("activation_type", "unknown")),
+        already_quantized=True,
+        notes=(f"{model.name} is quantized already and stays as it is.",),
+    )

@@ -10,6 +10,7 @@ from zoo_core.protocols import Stage
 from zoo_core.results import Result
 
 if TYPE_CHECKING:
+    from zoo_core.config.sections import RunConfig
     from zoo_core.services.context import RunContext
 
 
@@ -32,10 +33,12 @@ class Service(Protocol):
     needs: ClassVar[tuple[type[Artifact], ...]]
     fallback: ClassVar[tuple[type[Artifact], ...]]
     makes: ClassVar[type[Artifact] | None]
-    splits: ClassVar[frozenset[str]]
-    """Splits of the data set that the service reads."""
     sections: ClassVar[tuple[str, ...]]
     """Sections of the configuration that its result depends on."""
+
+    def reads(self, config: RunConfig) -> frozenset[str]:
+        """Return the splits of the data set that a stage needs."""
+        ...
 
     def run(self, context: RunContext, stage: Stage, model: Artifact | None) -> StageOutput:
         """Do the work of one stage."""

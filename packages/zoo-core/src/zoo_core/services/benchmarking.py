@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 from zoo_core.artifacts import Artifact, OnnxModel, QuantizedOnnx
+from zoo_core.config.sections import RunConfig
 from zoo_core.errors import UserError
 from zoo_core.protocols import Stage
 from zoo_core.results import BenchmarkResult
@@ -24,8 +25,11 @@ class BenchmarkingService:
     needs: ClassVar[tuple[type[Artifact], ...]] = (OnnxModel,)
     fallback: ClassVar[tuple[type[Artifact], ...]] = ()
     makes: ClassVar[type[Artifact] | None] = None
-    splits: ClassVar[frozenset[str]] = frozenset()
     sections: ClassVar[tuple[str, ...]] = ("benchmarking", "tools")
+
+    def reads(self, config: RunConfig) -> frozenset[str]:
+        """Return the splits of the data set that a stage needs."""
+        return frozenset()
 
     def run(self, context: RunContext, stage: Stage, model: Artifact | None) -> StageOutput:
         """Benchmark the newest ONNX model, and on request the float model it came from."""

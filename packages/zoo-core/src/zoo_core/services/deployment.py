@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 from zoo_core.artifacts import Artifact, OnnxModel, QuantizedOnnx
+from zoo_core.config.sections import RunConfig
 from zoo_core.errors import UserError
 from zoo_core.protocols import Stage
 from zoo_core.results import DeploymentResult
@@ -24,8 +25,11 @@ class DeploymentService:
     needs: ClassVar[tuple[type[Artifact], ...]] = (OnnxModel,)
     fallback: ClassVar[tuple[type[Artifact], ...]] = ()
     makes: ClassVar[type[Artifact] | None] = None
-    splits: ClassVar[frozenset[str]] = frozenset()
     sections: ClassVar[tuple[str, ...]] = ("deployment", "tools", "dataset", "preprocessing", "postprocessing", "app")
+
+    def reads(self, config: RunConfig) -> frozenset[str]:
+        """Return the splits of the data set that a stage needs."""
+        return frozenset()
 
     def run(self, context: RunContext, stage: Stage, model: Artifact | None) -> StageOutput:
         """Hand the newest ONNX model to the target."""

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from zoo_core.config.sections import RunConfig
+
 FLOAT = "float"
 INT8 = "int8"
 
@@ -41,8 +43,11 @@ class EvaluationService:
     needs: ClassVar[tuple[type[Artifact], ...]] = (QuantizedOnnx, FloatOnnx, Checkpoint)
     fallback: ClassVar[tuple[type[Artifact], ...]] = ()
     makes: ClassVar[type[Artifact] | None] = None
-    splits: ClassVar[frozenset[str]] = frozenset({TEST, VALIDATION})
     sections: ClassVar[tuple[str, ...]] = ("model", "dataset", "preprocessing", "postprocessing", "evaluation")
+
+    def reads(self, config: RunConfig) -> frozenset[str]:
+        """Return the splits of the data set that a stage needs."""
+        return frozenset({TEST, VALIDATION})
 
     def run(self, context: RunContext, stage: Stage, model: Artifact | None) -> StageOutput:
         """Evaluate the model; with a quantized one also the float model it came from, to show the loss."""

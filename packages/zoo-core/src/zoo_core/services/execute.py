@@ -71,7 +71,7 @@ class Executor:
     def _run_stage(self, planned: PlannedStage) -> StageRecord:
         stage, service = planned.stage, SERVICES[planned.letter]
         model = self._model(planned)
-        datasets = self.context.datasets if service.splits else None
+        datasets = self.context.datasets if service.reads(self.context.config) else None
         fingerprint = fingerprint_stage(service, self.context.config, model, datasets, self.context.seed)
         record = self._finished(stage, fingerprint)
         if record is None:

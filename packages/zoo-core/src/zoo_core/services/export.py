@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from zoo_core.artifacts import Artifact, Checkpoint, FloatOnnx, hash_file
+from zoo_core.config.sections import RunConfig
 from zoo_core.protocols import Stage
 from zoo_core.results import ExportResult
 from zoo_core.services.base import StageOutput
@@ -21,8 +22,11 @@ class ExportService:
     needs: ClassVar[tuple[type[Artifact], ...]] = (Checkpoint,)
     fallback: ClassVar[tuple[type[Artifact], ...]] = ()
     makes: ClassVar[type[Artifact] | None] = FloatOnnx
-    splits: ClassVar[frozenset[str]] = frozenset()
     sections: ClassVar[tuple[str, ...]] = ("model", "preprocessing", "quantization")
+
+    def reads(self, config: RunConfig) -> frozenset[str]:
+        """Return the splits of the data set that a stage needs."""
+        return frozenset()
 
     def run(self, context: RunContext, stage: Stage, model: Artifact | None) -> StageOutput:
         """Write `saved_models/<model name>/<model name>.onnx`."""

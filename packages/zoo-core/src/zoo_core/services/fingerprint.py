@@ -41,7 +41,7 @@ def fingerprint_stage(
         "service": service.name,
         "sections": section_data(config, service.sections),
         "model": None if model is None else model.sha256,
-        "data": None if datasets is None else fingerprint_data(datasets, service.splits),
+        "data": None if datasets is None else fingerprint_data(datasets, service.reads(config)),
         "seed": seed,
     }
     return hash_data(data)

@@ -21,6 +21,8 @@ from zoo_core.services.targets import opened
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from zoo_core.config.sections import RunConfig
+
 SCHEMA_VERSION = 1
 FOLDER = "predictions"
 
@@ -33,8 +35,11 @@ class PredictionService:
     needs: ClassVar[tuple[type[Artifact], ...]] = (QuantizedOnnx, FloatOnnx, Checkpoint)
     fallback: ClassVar[tuple[type[Artifact], ...]] = ()
     makes: ClassVar[type[Artifact] | None] = None
-    splits: ClassVar[frozenset[str]] = frozenset({PREDICTION})
     sections: ClassVar[tuple[str, ...]] = ("model", "dataset", "preprocessing", "postprocessing", "prediction")
+
+    def reads(self, config: RunConfig) -> frozenset[str]:
+        """Return the splits of the data set that a stage needs."""
+        return frozenset({PREDICTION})
 
     def run(self, context: RunContext, stage: Stage, model: Artifact | None) -> StageOutput:
         """Write `predictions/<image>.png`, `predictions.json` and `predictions.csv`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from zoo_core.artifacts import Checkpoint
-from zoo_core.errors import MissingError
+from zoo_core.errors import MissingError, UserError
 from zoo_core.services.context import RunContext
 from zoo_core.services.evaluation import EvaluationService
 from zoo_core.services.plan import TRAINING, WEIGHTS, Plan, plan_chain
@@ -16,6 +16,7 @@ from zoo_core.specs import BENCHMARK, DEPLOY, INFER
 
 if TYPE_CHECKING:
     from zoo_core.config.load import LoadedConfig
+    from zoo_core.config.sections import RunConfig
     from zoo_core.plugins.registry import Resolved
     from zoo_core.specs import TargetSpec
 
@@ -31,9 +32,9 @@ def plan_run(context: RunContext) -> Plan:
     return plan_chain(loaded.letters, SERVICES, given=given, pretrained=loaded.config.model.pretrained)
 
 
-def needed_splits(letters: str) -> frozenset[str]:
+def needed_splits(config: RunConfig, letters: str) -> frozenset[str]:
     """Return the splits that the services of a chain read."""
-    return frozenset().union(*(SERVICES[letter].splits for letter in letters))
+    return frozenset().union(*(SERVICES[letter].reads(config) for letter in letters))
 
 
 def refuse_missing(loaded: LoadedConfig) -> None:
@@ -60,7 +61,7 @@ def check_before_start(context: RunContext, plan: Plan) -> None:
     if "d" in plan.letters:
         _check_target(context, plan, "d", context.require(context.selection.deploy_target, "deployment"), DEPLOY)
     _check_inference(context, plan)
-    for split in sorted(needed_splits(plan.letters)):
+    for split in sorted(needed_splits(context.config, plan.letters)):
         context.datasets.get(split)
     context.check_model_file()
     given = context.model_file
@@ -78,6 +79,27 @@ def _check_target(context: RunContext, plan: Plan, letter: str, resolved: Resolv
     for planned in plan.stages:
         if planned.letter == letter and planned.takes is not None:
             refuse_model(resolved, planned.takes.kind, target)
+    if "q" in plan.letters:
+        _refuse_formats(context, resolved)
+
+
+def _refuse_formats(context: RunContext, resolved: Resolved[TargetSpec]) -> None:
+    """Refuse number formats of the quantization that a target does not take."""
+    section, limits = context.config.quantization, resolved.spec.quantization
+    if section is None:
+        return
+    for key, taken in (("weightType", limits.weight_types), ("activType", limits.activation_types)):
+        asked = section.formats.get(key)
+        if asked is not None and asked not in taken:
+            raise UserError(
+                f'quantization.onnx_quant_parameters.{key}: target "{resolved.spec.name}" does not take {asked}.',
+                hint=f"Expected {' or '.join(sorted(taken))}.",
+            )
+    if section.granularity not in limits.granularities and "granularity" in section.model_fields_set:
+        raise UserError(
+            f'quantization.granularity: target "{resolved.spec.name}" does not take {section.granularity}.',
+            hint=f"Expected {' or '.join(limits.granularities)}.",
+        )
 
 
 def _check_inference(context: RunContext, plan: Plan) -> None:

@@ -116,7 +116,7 @@ def _execute(run: Run, plan: Plan, context: RunContext, catalog: Catalog) -> Run
 
 
 def _context(loaded: LoadedConfig, layout: RunLayout, progress: Progress, seed: int) -> RunContext:
-    splits = needed_splits(loaded.letters)
+    splits = needed_splits(loaded.config, loaded.letters)
     return RunContext(loaded, layout, progress, splits=splits, seed=seed, follower=is_follower())
 
 

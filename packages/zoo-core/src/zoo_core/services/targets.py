@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import reduce
+from operator import and_
 from typing import TYPE_CHECKING, Any
 
 from zoo_core.artifacts import Artifact, QuantizedOnnx
@@ -11,7 +13,7 @@ from zoo_core.errors import MissingError, UserError
 from zoo_core.plugins.guard import plugin_code
 from zoo_core.protocols import InferenceSession
 from zoo_core.services.plan import READABLE
-from zoo_core.specs import INFER
+from zoo_core.specs import INFER, QuantizationLimits
 
 if TYPE_CHECKING:
     from zoo_core.plugins.registry import Resolved
@@ -89,3 +91,10 @@ def _open(context: RunContext, name: str, model: Artifact) -> InferenceSession:
     with context.code_of(resolved, "opening a model"):
         session: InferenceSession = target.open(model, context.progress)
     return session
+
+
+def limits_of(context: RunContext) -> QuantizationLimits:
+    """Return what all boards of a run take of a quantized model, in the order of preference of the first."""
+    chosen = (context.selection.benchmark_target, context.selection.deploy_target)
+    found = [resolved.spec.quantization for resolved in chosen if resolved is not None]
+    return reduce(and_, found) if found else QuantizationLimits()

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from zoo_core.artifacts import Artifact, Checkpoint, hash_file
 from zoo_core.config.render import resolved_yaml
+from zoo_core.config.sections import RunConfig
 from zoo_core.errors import UserError
 from zoo_core.protocols import TRAIN, VALIDATION, Stage, TrainJob, TrainOutcome
 from zoo_core.results import TrainingResult
@@ -46,7 +47,6 @@ class TrainingService:
     needs: ClassVar[tuple[type[Artifact], ...]] = ()
     fallback: ClassVar[tuple[type[Artifact], ...]] = (Checkpoint,)
     makes: ClassVar[type[Artifact] | None] = Checkpoint
-    splits: ClassVar[frozenset[str]] = frozenset({TRAIN, VALIDATION})
     sections: ClassVar[tuple[str, ...]] = (
         "general",
         "model",
@@ -56,6 +56,10 @@ class TrainingService:
         "training",
         "postprocessing",
     )
+
+    def reads(self, config: RunConfig) -> frozenset[str]:
+        """Return the splits of the data set that a stage needs."""
+        return frozenset({TRAIN, VALIDATION})
 
     def run(self, context: RunContext, stage: Stage, model: Artifact | None) -> StageOutput:
         """Train until the last epoch or an early stop; an interrupted training goes on where it stopped."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from zoo_core.artifacts import Artifact, Checkpoint, hash_file
+from zoo_core.config.sections import RunConfig
 from zoo_core.protocols import Stage
 from zoo_core.results import WeightsResult
 from zoo_core.services.base import StageOutput
@@ -19,8 +20,11 @@ class WeightsService:
     needs: ClassVar[tuple[type[Artifact], ...]] = ()
     fallback: ClassVar[tuple[type[Artifact], ...]] = ()
     makes: ClassVar[type[Artifact] | None] = Checkpoint
-    splits: ClassVar[frozenset[str]] = frozenset()
     sections: ClassVar[tuple[str, ...]] = ("model", "preprocessing")
+
+    def reads(self, config: RunConfig) -> frozenset[str]:
+        """Return the splits of the data set that a stage needs."""
+        return frozenset()
 
     def run(self, context: RunContext, stage: Stage, model: Artifact | None) -> StageOutput:
         """Build the model with its published weights and save them."""

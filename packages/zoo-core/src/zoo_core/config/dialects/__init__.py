@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from zoo_core.config.dialects import augmentation, keras_optimizers, lr_callbacks, model_input, st_400, st_v3
+from zoo_core.config.dialects import (
+    augmentation,
+    compression,
+    keras_optimizers,
+    lr_callbacks,
+    model_input,
+    st_400,
+    st_v3,
+)
 from zoo_core.config.dialects.moves import Moves
 
 DIALECTS = (
@@ -14,6 +22,7 @@ DIALECTS = (
     st_400.rewrite,
     model_input.rewrite,
     augmentation.rewrite,
+    compression.rewrite,
 )
 """In the order in which they are applied: the oldest placement first, so that a later one can take it on."""
 

@@ -1,0 +1,137 @@
+"""Own what a use case offers: preprocessing, metrics, predictions, losses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from zoo_core.artifacts import InputSpec
+from zoo_core.protocols.data import ImageDataset, Sample
+from zoo_core.results import MetricValue
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import torch
+    from PIL.Image import Image
+
+
+class Preprocessing(Protocol):
+    """Turn an image into a model's input; one object serves training, calibration and evaluation."""
+
+    @property
+    def input(self) -> InputSpec:
+        """Return the size it makes."""
+        ...
+
+    def __call__(self, image: Image) -> torch.Tensor:
+        """Return a float32 tensor of shape (C, H, W)."""
+        ...
+
+    def to_metadata(self) -> dict[str, Any]:
+        """Return the JSON-able description that is written into exported models."""
+        ...
+
+    def value_range(self) -> Sequence[tuple[float, float]]:
+        """Return the lowest and highest value of each channel after preprocessing."""
+        ...
+
+
+class Evaluator(Protocol):
+    """Gather outputs batch by batch and compute the metrics of a task once at the end."""
+
+    def update(self, outputs: Sequence[npt.NDArray[np.float32]], targets: Any) -> None:
+        """Take the outputs of one batch, each with N rows, and the collated targets."""
+        ...
+
+    def state(self) -> Any:
+        """Return what was gathered as a picklable object, to be merged across processes."""
+        ...
+
+    def merge(self, states: Sequence[Any]) -> None:
+        """Replace what was gathered by the union of several states."""
+        ...
+
+    def compute(self) -> tuple[MetricValue, ...]:
+        """Return the metrics; `split` and `model` are left for the caller to fill."""
+        ...
+
+    def per_class(self) -> tuple[Mapping[str, Any], ...]:
+        """Return one JSON-able row per class."""
+        ...
+
+    def write(self, directory: Path, stem: str) -> tuple[Path, ...]:
+        """Write tables and pictures, such as a confusion matrix, and return their paths."""
+        ...
+
+
+class Decoder(Protocol):
+    """Turn raw outputs into predictions a person can read."""
+
+    def decode(
+        self, outputs: Sequence[npt.NDArray[np.float32]], sizes: Sequence[tuple[int, int]]
+    ) -> list[dict[str, Any]]:
+        """Return one JSON-able record per image; sizes are (width, height) of the originals."""
+        ...
+
+    def draw(self, image: Image, record: Mapping[str, Any]) -> Image:
+        """Return a copy of the image with the prediction drawn on it."""
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """Return the JSON-able description of the decoding for an exported model."""
+        ...
+
+
+class Task(Protocol):
+    """Offer what a use case adds to the generic services; built once per run."""
+
+    preprocessing: Preprocessing
+
+    def train_transform(self) -> Callable[[Sample], tuple[torch.Tensor, Any]]:
+        """Return augmentation plus preprocessing: a sample to (image of shape (C, H, W), target)."""
+        ...
+
+    def collate_targets(self, targets: Sequence[Any]) -> Any:
+        """Return the targets of one batch in the form that criterion and evaluator take."""
+        ...
+
+    def batch_transform(self) -> Callable[[torch.Tensor, Any], tuple[torch.Tensor, Any]] | None:
+        """Return what is applied to whole training batches, such as mixup, or nothing."""
+        ...
+
+    def train_sampler(self, dataset: ImageDataset) -> Any | None:
+        """Return a sampler of indices with `set_epoch(int)` and `__iter__`, or nothing for shuffling."""
+        ...
+
+    def criterion(self) -> torch.nn.Module:
+        """Return the loss: `(outputs, targets)` to a scalar tensor or a dict with the key `loss`.
+
+        In evaluation mode it computes the plain loss on targets as `collate_targets` made them.
+        """
+        ...
+
+    def monitor(self) -> MetricValue:
+        """Return the metric that decides which weights are best: name and direction; value is unused."""
+        ...
+
+    def evaluator(self) -> Evaluator:
+        """Return a fresh evaluator."""
+        ...
+
+    def decoder(self) -> Decoder:
+        """Return the decoder of predictions."""
+        ...
+
+    def model_options(self) -> Mapping[str, Any]:
+        """Return what sections other than `model` say about the network itself, for `ModelContext.options`."""
+        ...
+
+    def check_outputs(self, shapes: Sequence[tuple[int | None, ...]]) -> tuple[str, ...]:
+        """Return what is wrong with the shapes of a model's outputs, each (N, ...), as sentences."""
+        ...
+
+    def metric_key(self, metric: MetricValue) -> str | None:
+        """Return the key under which users of ST's services know a metric, such as `int_acc_test_set`."""
+        ...

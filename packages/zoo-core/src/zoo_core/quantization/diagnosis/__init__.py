@@ -1,0 +1,1 @@
+"""Find out where a quantized graph loses accuracy, and why."""

@@ -1,0 +1,1 @@
+"""Own the search for the cheapest quantization that keeps the metric: rung after rung, each one measured."""
