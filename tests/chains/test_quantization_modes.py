@@ -114,9 +114,7 @@ def test_too_large_a_loss_ends_the_run_and_says_what_to_try(quantize: Any, sabot
 def test_optimize_mends_a_sabotaged_model(quantize: Any, float_model: Path, sabotaged: Path) -> None:
     healthy = values(quantize(float_model, "quantization.max_drop=100", name="healthy"))
     broken = values(quantize(sabotaged, "quantization.max_drop=100", name="broken"))
-    mended = values(
-        quantize(sabotaged, "quantization.max_drop=100", "quantization.optimize=True", name="mended")
-    )
+    mended = values(quantize(sabotaged, "quantization.max_drop=100", "quantization.optimize=True", name="mended"))
     assert healthy["float"] == broken["float"] == mended["float"]  # the same function
     assert broken["int8"] < healthy["int8"] - 10
     assert mended["int8"] >= healthy["int8"] - 2.0  # one of 50 images

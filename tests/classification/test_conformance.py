@@ -113,7 +113,13 @@ def test_network_runs_learns_exports_and_runs_in_8_bits(name: str, tmp_path: Pat
 
     quantizer = build_quantizer(OnnxQuantizerSection())
     outcome = quantizer.quantize(
-        QuantizationJob(model=exported, calibration=RandomImages(size.shape), directory=tmp_path, work_dir=tmp_path, progress=SilentProgress())
+        QuantizationJob(
+            model=exported,
+            calibration=RandomImages(size.shape),
+            directory=tmp_path,
+            work_dir=tmp_path,
+            progress=SilentProgress(),
+        )
     )
     found = run(outcome.path, images)
     assert found.shape == wanted.shape

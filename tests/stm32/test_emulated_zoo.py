@@ -93,7 +93,13 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     exported = folder / f"{name}.onnx"
     export_onnx(model, size, exported, metadata={"model_name": name})
     outcome = build_quantizer(OnnxQuantizerSection()).quantize(
-        QuantizationJob(model=exported, calibration=RandomImages(size.shape), directory=folder, work_dir=folder, progress=SilentProgress())
+        QuantizationJob(
+            model=exported,
+            calibration=RandomImages(size.shape),
+            directory=folder,
+            work_dir=folder,
+            progress=SilentProgress(),
+        )
     )
     board = next(board for board in load_boards() if board.name == "STM32H747I-DISCO")
     return Case(

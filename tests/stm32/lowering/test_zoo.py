@@ -74,7 +74,9 @@ def quantize(name: str, folder: Path, progress: Any) -> onnx.ModelProto:
     export_onnx(model, size, exported, metadata={"model_name": name})
     quantizer = build_quantizer(OnnxQuantizerSection())
     outcome = quantizer.quantize(
-        QuantizationJob(model=exported, calibration=RandomImages(size.shape), directory=folder, work_dir=folder, progress=progress)
+        QuantizationJob(
+            model=exported, calibration=RandomImages(size.shape), directory=folder, work_dir=folder, progress=progress
+        )
     )
     return onnx.load(str(outcome.path))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,11 @@ from zoo_core.quantization.config import TOLERANCE, OnnxQuantizerSection
 from zoo_core.quantization.diagnosis.files import write_inspection
 from zoo_core.quantization.diagnosis.inspection import inspect
 from zoo_core.quantization.diagnosis.lint import lint
-from zoo_core.quantization.diagnosis.noise import IMAGES, output_snr
+from zoo_core.quantization.diagnosis.noise import IMAGES
 from zoo_core.quantization.ladder.climb import climb
 from zoo_core.quantization.ladder.record import FILE
 from zoo_core.quantization.ladder.table import metrics, shortfall, table
+from zoo_core.quantization.optimization import optimize
 from zoo_core.quantization.recipe import Recipe
 from zoo_core.quantization.workbench import Candidate, Workbench
 from zoo_core.runs.files import disk_errors
@@ -93,20 +94,15 @@ class OnnxQuantizer:
     def _choose(self, workbench: Workbench, first: Recipe) -> _Choice:
         if self._section.operating_mode == FULL_AUTO:
             return self._climb(workbench, first)
-        candidate = self._optimized(workbench, first) if self._section.optimize else workbench.make(first)
+        candidate = self._single(workbench, first)
         outcome = self._inspected(workbench, candidate) if self._section.operating_mode == INSPECTION else {}
         return _Choice(recipe=candidate.recipe, model=candidate.model, notes=candidate.notes, outcome=outcome)
 
-    def _optimized(self, workbench: Workbench, first: Recipe) -> Candidate:
-        """Return the optimized model, or the plain one where that stays closer to the float model."""
-        job = workbench.job
-        plain = workbench.make(first)
-        better = workbench.make(replace(first, equalize=True, correct_biases=True))
-        before, after = (output_snr(made.model, plain.original, job.calibration) for made in (plain, better))
-        text = f"optimize: signal-to-noise ratio of the outputs {before:.1f} dB plain, {after:.1f} dB optimized"
-        if after >= before:
-            return replace(better, notes=(*better.notes, f"{text}."))
-        return replace(plain, notes=(*plain.notes, f"{text}; the plain model is kept."))
+    def _single(self, workbench: Workbench, first: Recipe) -> Candidate:
+        if not self._section.optimize:
+            return workbench.make(first)
+        free = "calibrate_method" not in self._parameters.model_fields_set
+        return optimize(workbench, first, free_ranges=free)
 
     def _climb(self, workbench: Workbench, first: Recipe) -> _Choice:
         section, job = self._section, workbench.job
@@ -188,7 +184,9 @@ class OnnxQuantizer:
         section = self._section
         notes = []
         if job.calibration.source == RANDOM:
-            notes.append("The ranges come from random inputs, not from images: expect a loss of accuracy.")
+            notes.append("Uncalibrated: the ranges come from random inputs, not from images.")
+        if section.compression is not None and section.operating_mode != FULL_AUTO:
+            notes.append("compression acts in operating_mode full_auto only; all weights keep their bits.")
         if info.opset > section.target_opset:
             notes.append(f"The model stays in opset {info.opset}, which is above target_opset {section.target_opset}.")
         if (section.quantization_input_type, section.quantization_output_type) != ("float", "float"):

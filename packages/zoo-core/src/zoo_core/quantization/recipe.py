@@ -27,7 +27,7 @@ class Recipe:
     activation_type: str
     calibrate_method: str
     equalize: bool = False
-    """Rescale channels between layers before quantization, and keep what would be crushed in float."""
+    """Rescale channels between layers before quantization."""
     correct_biases: bool = False
     learn_rounding: bool = False
     float_nodes: tuple[str, ...] = ()
@@ -41,6 +41,11 @@ class Recipe:
     def suffix(self) -> str:
         """Return what the file name of such a model ends in."""
         return SUFFIXES[self.granularity]
+
+    @property
+    def cured(self) -> bool:
+        """Tell whether anything is done against the loss, so that operators are placed with care too."""
+        return self.equalize or self.correct_biases
 
     @property
     def wide(self) -> bool:

@@ -70,7 +70,7 @@ class Workbench:
         notes = list(base.notes)
         excluded = [*self._selected(base.model, "nodes_to_exclude"), *recipe.float_nodes]
         operators = select_operators(self.section.onnx_quant_parameters.op_types_to_quantize)
-        if recipe.equalize:
+        if recipe.cured:
             placement = place(base.model, ranges, float_operators=self.job.limits.float_operators)
             excluded += placement.float_nodes
             ranges = placement.adjust(ranges)
@@ -94,19 +94,20 @@ class Workbench:
     def float_graph(self, recipe: Recipe) -> FloatGraph:
         """Return the float graph that a recipe quantizes."""
         opset = max(self.section.target_opset, WIDE_OPSET) if recipe.wide else self.section.target_opset
-        key = (opset, recipe.granularity if recipe.equalize else "")
+        key = (opset, f"equalized_{recipe.granularity}" if recipe.equalize else "fused" if recipe.cured else "plain")
         if key not in self._graphs:
-            folder = self.folder / "_".join(str(part) for part in key if part)
+            folder = self.folder / f"{key[0]}_{key[1]}"
             folder.mkdir(parents=True, exist_ok=True)
             path = prepare_graph(self.job.model, opset, folder)
             model = onnx.load(str(path))
             notes: tuple[str, ...] = ()
-            if recipe.equalize:
+            if recipe.cured:
                 fuse_activations(model)
+            if recipe.equalize:
                 per_channel = recipe.granularity == "per_channel"
                 report = equalize(model, self.job.calibration, self.job.progress, per_channel=per_channel)
                 notes = report.notes
-                onnx.save(model, str(path))
+            onnx.save(model, str(path))
             self._graphs[key] = FloatGraph(model=model, path=path, notes=notes)
         return self._graphs[key]
 
@@ -119,7 +120,7 @@ class Workbench:
                 self.job.calibration,
                 CalibrationOptions(
                     method=recipe.calibrate_method,
-                    symmetric=options.CalibTensorRangeSymmetric,
+                    symmetric=options.CalibTensorRangeSymmetric or options.ActivationSymmetric,
                     average=options.CalibMovingAverage,
                     average_constant=options.CalibMovingAverageConstant,
                     percentile=options.CalibPercentile,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,12 +11,14 @@ import numpy.typing as npt
 from zoo_core.quantization.correction.integers import Floats, Integers
 
 Single = npt.NDArray[np.float32]
+FEW_INPUTS = 9
+"""Most inputs of which every choice is tried: those of a depthwise 3x3 kernel."""
 SWEEPS = 20
-ROUNDS = 30
+ROUNDS = 5
 CANDIDATES = 32
 TOLERANCE = 1e-5
 """Gain of a pair, relative to the error of the output at the start, that counts."""
-RIDGE = 0.1
+RIDGE = 1.0
 """Weight of the distance to the float weights when a layer has as many rows to learn from as inputs."""
 
 
@@ -62,8 +65,9 @@ def descend(problem: RoundingProblem, before: Integers) -> Integers:
 
     The objective is that of AdaRound (Nagel et al. 2020, "Up or Down? Adaptive Rounding for Post-Training
     Quantization"): the squared error of the layer, here with the mean error left to a bias that may change. Where the
-    paper relaxes the choice and follows gradients, weight after weight changes sides here as long as that lowers the
-    error, whose change is known exactly since it is quadratic. No output becomes worse than with `before`.
+    paper relaxes the choice and follows gradients, weights change sides here, one by one and in pairs, as long as that
+    lowers the error, whose change is known exactly since it is quadratic; of small kernels all choices are tried. No
+    output becomes worse than with `before`.
     """
     rows = problem.inputs.shape[1]
     inputs, errors = _deviation(problem.inputs, problem), _deviation(problem.errors(before), problem)
@@ -73,7 +77,8 @@ def descend(problem: RoundingProblem, before: Integers) -> Integers:
     ridge = RIDGE * diagonal.mean(axis=1) * diagonal.shape[1] / rows
     slope += ridge[:, None, None] * (problem.numbers(before) - problem.numbers(problem.weights))
     diagonal += ridge[:, None]
-    integers = _Descent(problem, before, curvature, slope, _power(errors)).run()
+    descent = _Descent(problem, before, curvature, slope, _power(errors))
+    integers = descent.try_all() if before.shape[2] <= FEW_INPUTS else descent.run()
     better = _power(_deviation(problem.errors(integers), problem)) < _power(errors)
     chosen: Integers = np.where(better[:, :, None], integers, before)
     return chosen
@@ -114,6 +119,18 @@ class _Descent:
             if not self._change_pairs():
                 break
         return self._integers
+
+    def try_all(self) -> Integers:
+        """Return the best of all choices."""
+        least = np.full(self._floor.shape[:2], np.inf)
+        best = self._integers.copy()
+        for ups in itertools.product((0, 1), repeat=self._floor.shape[2]):
+            integers = np.clip(self._floor + np.array(ups), *self._limits)
+            moves = (integers - self._integers) * self._scale
+            added = (moves * (2.0 * self._slope + moves @ self._curvature)).sum(axis=2)
+            better = added < least
+            least[better], best[better] = added[better], integers[better]
+        return best
 
     def _moves(self, places: slice) -> tuple[Integers, Single]:
         """Return where the weights of some inputs would go, and how much that adds to the error of their outputs.

@@ -24,6 +24,8 @@ LIMITS = {
     TensorProto.INT32: (-(2**31), 2**31 - 1),
 }
 
+SYMMETRIC = (TensorProto.INT8, TensorProto.INT16)
+
 
 @dataclass(frozen=True, slots=True)
 class IntegerConstant:
@@ -40,10 +42,9 @@ class IntegerConstant:
 
     @property
     def limits(self) -> tuple[int, int]:
-        """Return the smallest and largest integer; symmetric types leave out the lowest, as onnxruntime does."""
+        """Return the smallest and largest integer; without zero point, -128 is left out, as onnxruntime does."""
         low, high = LIMITS[self.type]
-        symmetric = low < 0 and not self.zero_point.any()
-        return (-high if symmetric and self.type != TensorProto.INT32 else low), high
+        return (-high if self.type in SYMMETRIC and not self.zero_point.any() else low), high
 
     def read(self) -> Integers:
         """Return the integers."""

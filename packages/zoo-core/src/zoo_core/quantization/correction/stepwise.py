@@ -89,6 +89,10 @@ class StepwiseModel:
 
     def _nodes_to(self, tensors: Sequence[str], wiring: Wiring) -> list[onnx.NodeProto]:
         """Return the nodes, in order, between what is stored and some tensors."""
+        gone = [name for name in tensors if name not in self._stored and name not in wiring.producers]
+        if gone:
+            msg = f"{gone[0]} was passed and is gone"
+            raise ValueError(msg)
         found: set[str] = set()
         waiting = [name for name in tensors if name not in self._stored]
         while waiting:

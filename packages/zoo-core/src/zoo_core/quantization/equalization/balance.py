@@ -14,6 +14,7 @@ STEPS = 200
 RATE = 0.1
 WIDEST = 20.0 * np.log(2.0)
 """Largest magnitude of the logarithm of a factor."""
+SETTLED = 1e-3
 DECAYS = (0.9, 0.99)
 
 
@@ -48,7 +49,7 @@ def balance_ranges(ranges: Sequence[Ranges], upper: Floats, steps: int = 60) -> 
         balanced = free & np.isfinite(made) & np.isfinite(read)
         change = np.where(balanced, np.subtract(read, made, where=balanced, out=np.zeros_like(logs)) / 2.0, 0.0)
         updated = np.clip(logs + change * (1.0 if step % 2 else 0.5), -WIDEST, np.minimum(upper, WIDEST))
-        if np.abs(updated - logs).max(initial=0.0) < 1e-3:
+        if np.abs(updated - logs).max(initial=0.0) < SETTLED:
             break
         logs = updated
     return logs

@@ -61,7 +61,7 @@ class WeightNoise:
     """Element of every weight's input channel, of shape (1 or outputs, positions)."""
     outputs: Index
     powers: npt.NDArray[np.float32]
-    """Largest magnitudes over the kernel, as they are at `start`, to the power `POWER`, of shape (outputs, positions)."""
+    """Largest magnitudes over the kernel at `start`, to the power `POWER`, of shape (outputs, positions)."""
     start: Floats
     """Logarithms of factors at which the powers were taken, by element."""
     energy: Floats
@@ -87,10 +87,7 @@ class WeightNoise:
         shared = noise / np.maximum(rows, 1e-300) if self.per_channel else np.full_like(rows, share / rows.sum())
         np.add.at(gradient, self.outputs, 2.0 * shared * rows - 2.0 * noise)
         by_input = self._sum_columns(shared * wide) * narrow
-        if len(self.inputs) == 1:
-            of_energy = per_output.sum() * energy
-        else:
-            of_energy = per_output[:, None] * energy
+        of_energy = energy * (per_output.sum() if len(self.inputs) == 1 else per_output[:, None])
         np.add.at(gradient, self.inputs, 2.0 * of_energy - 2.0 * by_input)
         return share
 
@@ -98,7 +95,7 @@ class WeightNoise:
         """Return the sum of powers times factors over the positions of every output."""
         if len(factors) == 1:
             return np.asarray(self.powers @ factors[0].astype(np.float32), dtype=np.float64)
-        return np.einsum("mj,mj->m", self.powers, factors)
+        return np.asarray(np.einsum("mj,mj->m", self.powers, factors))
 
     def _sum_columns(self, factors: Floats) -> Floats:
         """Return powers times factors of the outputs, summed where outputs read the same channels."""

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
+from zoo_core.errors import DataError
 from zoo_core.protocols import CalibrationData
 from zoo_core.quantization.tapping import TappedModel
 
@@ -16,13 +17,19 @@ TOLERANCE = 1e-4
 
 
 class Parity:
-    """Compare versions of a model with what it computed at first, on some calibration images."""
+    """Compare versions of a model with what it computed at first, on some calibration images.
+
+    Raises:
+        DataError: When there are no images.
+    """
 
     def __init__(self, model: onnx.ModelProto, calibration: CalibrationData) -> None:
         self._outputs = [output.name for output in model.graph.output]
         stride = max(1, len(calibration) // IMAGES)
         chosen = (image for index, image in enumerate(calibration) if index % stride == 0)
         self.images = [image for _, image in zip(range(IMAGES), chosen, strict=False)]
+        if not self.images:
+            raise DataError("There are no images to equalize with.", hint="Set dataset.quantization_path.")
         self._wanted = self._run(model)
         self._largest = [
             max(float(np.abs(values[index]).max(initial=0.0)) for values in self._wanted) or 1.0

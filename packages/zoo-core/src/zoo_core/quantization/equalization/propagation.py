@@ -73,8 +73,8 @@ class Propagation:
         if node.op_type == "Split":
             found = split(self, node)
             if found is not None:
-                for name, labels in zip(node.output, found, strict=True):
-                    self.give(name, labels)
+                for name, part in zip(node.output, found, strict=True):
+                    self.give(name, part)
                 return
         rule = RULES.get(node.op_type) if not node.domain or node.domain == "ai.onnx" else None
         labels = rule(self, node) if rule is not None and not any(node.output[1:]) else None
@@ -140,8 +140,8 @@ def _sum(walk: Propagation, node: onnx.NodeProto) -> Labels | None:
     for labels in moving[1:]:
         walk.elements.join(moving[0], labels)
     joined = np.broadcast_arrays(*moving)[0] if len(moving) > 1 else moving[0]
-    for position, labels in enumerate(found):
-        if labels is None:
+    for position, own in enumerate(found):
+        if own is None:
             walk.elements.constants.append(ScaledConstant(node, position, compress(joined)))
     return joined
 

@@ -11,16 +11,22 @@ from zoo_core.quantization.equalization.balance import Ranges, balance_ranges, m
 from zoo_core.quantization.equalization.elements import FIXED, Elements
 from zoo_core.quantization.equalization.graph_editor import GraphEditor
 from zoo_core.quantization.equalization.layers import Floats, LinearLayer
-from zoo_core.quantization.equalization.noise import POWER, ActivationNoise, Index, NoiseTerm, WeightNoise
+from zoo_core.quantization.equalization.noise import (
+    POWER,
+    WEIGHT_LEVELS,
+    ActivationNoise,
+    Index,
+    NoiseTerm,
+    WeightNoise,
+    total_noise,
+)
+from zoo_core.quantization.equalization.splitting import RowNoise
 from zoo_core.quantization.equalization.statistics import ChannelStatistics
 
 Statistics = Mapping[str, ChannelStatistics]
 TINY = 1e-30
 VARIANCE_SHARE = 1e-4
 """Least variance of a channel, as a share of its mean square, that noise is compared with."""
-MARGIN, DEVIATIONS = 1.2, 6.0
-"""Room left below the bound of a clip for images that reach higher than those of the calibration: a factor on the
-largest value seen, and standard deviations above the mean."""
 CHANGED = 1e-3
 """Change of a logarithm from which a channel counts as equalised."""
 
@@ -33,19 +39,34 @@ class _Layer:
     outputs: Index
 
 
-def find_factors(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scaling:
+    """Hold the factors that were found and the noise they leave."""
+
+    factors: Floats
+    """Factor of every element, 1 for those that are fixed."""
+    row_noises: Mapping[str, RowNoise]
+    """Cost of rounding the scaled weights, by name of a layer's output."""
+    unavoidable: float
+    """Noise of the activations, and of weights with a range for every output channel."""
+
+
+def find_scaling(
     editor: GraphEditor, elements: Elements, statistics: Statistics, *, per_channel: bool, mode: str = "noise"
-) -> Floats:
-    """Return the factor of every element, 1 for those that are fixed."""
+) -> Scaling:
+    """Return the factors that make least noise of 8-bit rounding."""
     representatives = elements.representatives()
     layers = [_read(editor, elements, layer, representatives) for layer in elements.layers]
     upper = _upper_bounds(elements, layers, statistics, representatives)
     ranges = [Ranges(one.inputs, one.outputs, np.abs(one.weight).max(axis=2)) for one in layers]
     logs = balance_ranges(ranges, upper)
+    model = _NoiseModel(elements, layers, statistics, representatives)
     if mode == "noise":
-        terms = _noise_terms(elements, layers, statistics, representatives, logs, per_channel=per_channel)
-        logs = minimise_noise(terms, logs, upper)
-    return np.exp(logs)[representatives]
+        logs = minimise_noise(model.terms(logs, per_channel=per_channel), logs, upper)
+    rows = {one.layer.target: model.row_noise(one, logs) for one in layers}
+    ideal = sum(float((row.costs * row.ranges**2).sum()) for row in rows.values())
+    activations, _ = total_noise(model.activation_terms(), logs)
+    return Scaling(factors=np.exp(logs)[representatives], row_noises=rows, unavoidable=ideal + activations)
 
 
 def apply_factors(editor: GraphEditor, elements: Elements, factors: Floats) -> None:
@@ -88,62 +109,79 @@ def _upper_bounds(elements: Elements, layers: list[_Layer], statistics: Statisti
     upper = np.where(made & read & (representatives == np.arange(len(representatives))), np.inf, 0.0)
     upper[FIXED] = 0.0
     for tensor in elements.bounded:
-        seen = statistics[tensor.source]
-        labels = representatives[np.broadcast_to(tensor.labels.reshape(-1), seen.high.shape)]
-        reach = np.maximum(MARGIN * seen.high, seen.mean + DEVIATIONS * np.sqrt(seen.variance))
-        room = np.log(tensor.bound / np.maximum(reach, TINY))
-        np.minimum.at(upper, labels, np.maximum(room, 0.0))
+        upper[representatives[tensor.labels]] = 0.0
     return upper
 
 
-def _noise_terms(
-    elements: Elements,
-    layers: list[_Layer],
-    statistics: Statistics,
-    representatives: Index,
-    start: Floats,
-    *,
-    per_channel: bool,
-) -> list[NoiseTerm]:
-    gains = np.zeros(len(representatives))
-    importances = []
-    for one in layers:
-        seen = statistics[one.layer.target]
-        variance = np.maximum(seen.variance, VARIANCE_SHARE * seen.square) + TINY
-        importance = 1.0 / (len(variance) * variance)
-        importances.append(importance)
-        squares = (one.weight**2).sum(axis=2) * importance[:, None]
-        np.add.at(gains, one.inputs, squares.sum(axis=0, keepdims=True) if len(one.inputs) == 1 else squares)
-    gains[FIXED] = 0.0
-    terms: list[NoiseTerm] = []
-    tensors: dict[str, Index] = {}
-    for one, importance in zip(layers, importances, strict=True):
-        terms.append(_weight_noise(one, importance, gains, statistics, start, per_channel=per_channel))
-        tensors[one.layer.source] = representatives[
-            np.broadcast_to(elements.labels[one.layer.source].reshape(-1), statistics[one.layer.source].low.shape)
+class _NoiseModel:
+    """Describe the rounding noise of every layer and tensor of a graph.
+
+    Noise is taken where it reaches the next linear layers, as a share of the variance of what those compute.
+    """
+
+    def __init__(
+        self, elements: Elements, layers: list[_Layer], statistics: Statistics, representatives: Index
+    ) -> None:
+        self._elements = elements
+        self._layers = layers
+        self._statistics = statistics
+        self._representatives = representatives
+        self._importance = {one.layer.target: self._importance_of(one) for one in layers}
+        self._gains = np.zeros(len(representatives))
+        for one in layers:
+            squares = (one.weight**2).sum(axis=2) * self._importance[one.layer.target][:, None]
+            np.add.at(self._gains, one.inputs, squares.sum(axis=0, keepdims=True) if len(one.inputs) == 1 else squares)
+        self._gains[FIXED] = 0.0
+
+    def terms(self, start: Floats, *, per_channel: bool) -> list[NoiseTerm]:
+        """Return all shares of the noise, prepared for logarithms of factors around `start`."""
+        weights = [self._weight_term(one, start, per_channel=per_channel) for one in self._layers]
+        return [*weights, *self.activation_terms()]
+
+    def activation_terms(self) -> list[NoiseTerm]:
+        """Return the shares of the tensors that layers read."""
+        tensors = {one.layer.source: self._labels(one.layer.source) for one in self._layers}
+        return [
+            ActivationNoise(labels, self._statistics[name].low, self._statistics[name].high, self._gains[labels])
+            for name, labels in tensors.items()
+            if (labels != FIXED).any()
         ]
-    for name, labels in tensors.items():
-        seen = statistics[name]
-        if (labels != FIXED).any():
-            terms.append(ActivationNoise(labels, seen.low, seen.high, gains[labels]))
-    return terms
 
+    def row_noise(self, one: _Layer, logs: Floats) -> RowNoise:
+        """Return the cost of rounding every row of a layer's scaled weight."""
+        inputs, outputs = logs[one.inputs], logs[one.outputs]
+        read = np.broadcast_to((self._energy(one) * np.exp(2.0 * inputs)).sum(axis=1), outputs.shape)
+        scaled = np.abs(one.weight).max(axis=2) * np.exp(outputs[:, None] - inputs)
+        costs = self._gain(one) * np.exp(-2.0 * outputs) * read / WEIGHT_LEVELS**2
+        return RowNoise(costs=costs, ranges=scaled.max(axis=1))
 
-def _weight_noise(
-    one: _Layer, importance: Floats, gains: Floats, statistics: Statistics, start: Floats, *, per_channel: bool
-) -> WeightNoise:
-    """Return the noise of one layer's weight, its powers scaled to be near 1 at the logarithms `start`."""
-    gain = np.where(one.outputs == FIXED, importance, gains[one.outputs])
-    balanced = start[one.outputs][:, None] - start[one.inputs]
-    magnitudes = np.abs(one.weight).max(axis=2) * np.exp(balanced)
-    largest = max(float(magnitudes.max(initial=0.0)), TINY)
-    energy = one.weight.shape[2] * statistics[one.layer.source].square[one.layer.input_channels()]
-    return WeightNoise(
-        inputs=one.inputs,
-        outputs=one.outputs,
-        powers=((magnitudes / largest) ** POWER).astype(np.float32),
-        start=start,
-        energy=energy,
-        gain=gain * largest**2,
-        per_channel=per_channel,
-    )
+    def _weight_term(self, one: _Layer, start: Floats, *, per_channel: bool) -> WeightNoise:
+        balanced = start[one.outputs][:, None] - start[one.inputs]
+        magnitudes = np.abs(one.weight).max(axis=2) * np.exp(balanced)
+        largest = max(float(magnitudes.max(initial=0.0)), TINY)
+        return WeightNoise(
+            inputs=one.inputs,
+            outputs=one.outputs,
+            powers=((magnitudes / largest) ** POWER).astype(np.float32),
+            start=start,
+            energy=self._energy(one),
+            gain=self._gain(one) * largest**2,
+            per_channel=per_channel,
+        )
+
+    def _importance_of(self, one: _Layer) -> Floats:
+        seen = self._statistics[one.layer.target]
+        variance = np.maximum(seen.variance, VARIANCE_SHARE * seen.square) + TINY
+        return 1.0 / (len(variance) * variance)
+
+    def _gain(self, one: _Layer) -> Floats:
+        """Return what noise in an output channel costs: where it is read, or here when nothing known reads it."""
+        return np.where(one.outputs == FIXED, self._importance[one.layer.target], self._gains[one.outputs])
+
+    def _energy(self, one: _Layer) -> Floats:
+        square = self._statistics[one.layer.source].square
+        return np.asarray(one.weight.shape[2] * square[one.layer.input_channels()])
+
+    def _labels(self, name: str) -> Index:
+        labels = self._elements.labels[name].reshape(-1)
+        return self._representatives[np.broadcast_to(labels, self._statistics[name].low.shape)]

@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import onnx
 
-from zoo_core.errors import DataError
 from zoo_core.protocols import CalibrationData, Progress
 from zoo_core.quantization.equalization.batch_norm import remove_batch_norms
 from zoo_core.quantization.equalization.dead_channels import clear_dead_channels
@@ -17,7 +16,8 @@ from zoo_core.quantization.equalization.graph_editor import GraphEditor
 from zoo_core.quantization.equalization.parity import TOLERANCE, Parity
 from zoo_core.quantization.equalization.propagation import propagate
 from zoo_core.quantization.equalization.report import EqualizationReport
-from zoo_core.quantization.equalization.scaling import CHANGED, apply_factors, find_factors
+from zoo_core.quantization.equalization.scaling import CHANGED, Scaling, apply_factors, find_scaling
+from zoo_core.quantization.equalization.splitting import split_layers
 from zoo_core.quantization.equalization.statistics import ChannelStatistics, measure_channels, measure_shapes
 
 Step = Callable[[EqualizationReport], EqualizationReport]
@@ -46,14 +46,17 @@ class _Equalization:
         self._progress = progress
         self._per_channel = per_channel
         self._parity = Parity(model, calibration)
-        if not self._parity.images:
-            raise DataError("There are no images to equalize with.", hint="Set dataset.quantization_path.")
+        self._statistics: dict[str, ChannelStatistics] = {}
+        self._scaling: Scaling | None = None
 
     def run(self) -> EqualizationReport:
         report = EqualizationReport()
         report = self._keep_if_equal("Folding batch norms", self._remove_batch_norms, report)
         report = self._keep_if_equal("Clearing dead channels", self._clear_dead_channels, report)
-        return self._keep_if_equal("Cross-layer equalization", self._scale, report)
+        report = self._keep_if_equal("Cross-layer equalization", self._scale, report)
+        if not self._per_channel:
+            report = self._keep_if_equal("Splitting layers", self._split, report)
+        return report
 
     def _keep_if_equal(self, name: str, step: Step, report: EqualizationReport) -> EqualizationReport:
         """Run a step; restore the model when its outputs differ afterwards."""
@@ -73,15 +76,23 @@ class _Equalization:
 
     def _clear_dead_channels(self, report: EqualizationReport) -> EqualizationReport:
         editor, elements = self._read()
-        return replace(report, dead_channels=clear_dead_channels(editor, elements, self._measure(elements)))
+        self._statistics = self._measure(elements)
+        return replace(report, dead_channels=clear_dead_channels(editor, elements, self._statistics))
 
     def _scale(self, report: EqualizationReport) -> EqualizationReport:
         editor, elements = self._read()
-        factors = find_factors(editor, elements, self._measure(elements), per_channel=self._per_channel)
+        self._scaling = find_scaling(editor, elements, self._statistics, per_channel=self._per_channel)
+        factors = self._scaling.factors
         apply_factors(editor, elements, factors)
         representatives = elements.representatives()
         moved = (np.abs(np.log(factors)) > CHANGED) & (representatives == np.arange(len(representatives)))
         return replace(report, layers=len(elements.layers), channels=int(moved[FIXED + 1 :].sum()))
+
+    def _split(self, report: EqualizationReport) -> EqualizationReport:
+        if self._scaling is None:
+            return report
+        count = split_layers(GraphEditor(self._model), self._scaling.row_noises, self._scaling.unavoidable)
+        return replace(report, split_layers=count)
 
     def _read(self) -> tuple[GraphEditor, Elements]:
         editor = GraphEditor(self._model)

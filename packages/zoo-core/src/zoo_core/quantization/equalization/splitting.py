@@ -18,8 +18,8 @@ from zoo_core.quantization.equalization.graph_editor import GraphEditor
 from zoo_core.quantization.equalization.layers import Floats, LinearLayer, as_layer
 
 MAXIMUM_PARTS = 8
-WORTH = 0.02
-"""Share of the noise that cannot be avoided by which every further part must lower the noise."""
+NEED, WORTH = 0.1, 0.01
+"""Shares of the noise that cannot be avoided: what splitting a chain must bring in all, and every further part."""
 POINTWISE = ("Relu", "Clip", "LeakyRelu", "HardSwish", "HardSigmoid", "Sigmoid", "Elu", "Tanh")
 """Functions of one value, the same for all channels."""
 Index = npt.NDArray[np.int64]
@@ -66,7 +66,7 @@ def split_layers(editor: GraphEditor, noises: Mapping[str, RowNoise], unavoidabl
     """
     chains = [chain for chain in find_chains(editor) if all(layer.target in noises for layer in chain.layers)]
     choices = [divide([noises[layer.target] for layer in chain.layers]) for chain in chains]
-    parts = choose_parts([[choice.noise for choice in options] for options in choices], WORTH * unavoidable)
+    parts = choose_parts([[choice.noise for choice in options] for options in choices], unavoidable)
     split = 0
     for chain, options, count in zip(chains, choices, parts, strict=True):
         if count > 1:
@@ -97,10 +97,11 @@ def divide(noises: Sequence[RowNoise]) -> list[Division]:
     return [min(options, key=lambda option: option.noise) for options in zip(*by_order, strict=True)]
 
 
-def choose_parts(noises: Sequence[Sequence[float]], worth: float) -> list[int]:
-    """Return how many parts each chain gets, so that every further part lowers the noise by `worth` or more.
+def choose_parts(noises: Sequence[Sequence[float]], unavoidable: float) -> list[int]:
+    """Return how many parts each chain gets, so that every further part lowers the noise by `WORTH` or more.
 
-    `noises[chain][parts - 1]` is the noise of a chain in that many parts.
+    `noises[chain][parts - 1]` is the noise of a chain in that many parts; one whose noise falls by less than `NEED`
+    stays whole.
     """
     chosen = []
     for options in noises:
@@ -110,10 +111,10 @@ def choose_parts(noises: Sequence[Sequence[float]], worth: float) -> list[int]:
                 (options[count - 1] - options[more - 1]) / (more - count) for more in range(count + 1, len(options) + 1)
             ]
             best = int(np.argmax(gains))
-            if not gains[best] > worth:
+            if not gains[best] > WORTH * unavoidable:
                 break
             count += best + 1
-        chosen.append(count)
+        chosen.append(count if options[0] - options[count - 1] > NEED * unavoidable else 1)
     return chosen
 
 
@@ -231,7 +232,7 @@ def _replace(editor: GraphEditor, old: Sequence[onnx.NodeProto], new: Sequence[o
     place = next(index for index, node in enumerate(editor.graph.node) if node.output[0] == gone[-1])
     nodes = list(editor.graph.node)
     nodes[place : place + 1] = new
-    kept = [node for node in nodes if not (node.output[0] in gone[:-1])]
+    kept = [node for node in nodes if node.output[0] not in gone[:-1]]
     editor.graph.ClearField("node")
     editor.graph.node.extend(kept)
     used = {name for node in kept for name in node.input}

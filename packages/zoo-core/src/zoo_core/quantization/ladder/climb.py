@@ -150,6 +150,7 @@ class _Climb:
         yield Step("plain", {}, from_first=True)
         for method in ("MSE", "Percentile"):
             yield Step(f"{method} ranges", {"calibrate_method": method}, from_first=True)
+        yield Step("bias correction", {"correct_biases": True})
         yield Step("equalization and bias correction", {"equalize": True, "correct_biases": True})
         if self.first.granularity == "per_tensor" and not self.fixed:
             yield Step("per channel", {"granularity": "per_channel"})
