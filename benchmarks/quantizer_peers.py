@@ -17,6 +17,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -235,7 +236,8 @@ def with_own_bounds(model: onnx.ModelProto) -> onnx.ModelProto:
 def score(trial: Trial, setting: Setting, folder: Path, reference: Images) -> Score:
     """Quantize in one way and compare the outputs on the test images with those of the float model."""
     started = time.perf_counter()
-    path = setting.make(trial, folder)
+    with redirect_stdout(sys.stderr):  # where the peers draw their progress
+        path = setting.make(trial, folder)
     seconds = time.perf_counter() - started
     outputs = run(path, trial.test)
     decided = outputs.argmax(1)

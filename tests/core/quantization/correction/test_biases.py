@@ -126,10 +126,10 @@ def test_mean_error_of_every_layer_and_channel_vanishes(quantized_pair, images, 
 
 
 def test_correction_that_does_not_help_is_taken_back(model, given, bars):
-    """One image, the middle of 17, gives the means; its errors are a hundred times those of the 16 that judge."""
+    """One image, the middle of 49, gives the means; its errors are a hundred times those of the 48 that judge."""
     quantized, original = by_hand(model, bias=True, float_bias=True)
     before = quantized.SerializeToString(deterministic=True)
-    images = [np.full((1, 1, 2, 2), 50.0 if number == 8 else 0.5) for number in range(17)]
+    images = [np.full((1, 1, 2, 2), 50.0 if number == 24 else 0.5) for number in range(49)]
     report = correct_biases(quantized, original, given(images), bars, images=1)
     assert report.layers[0].error == pytest.approx(20.0)
     assert not report.kept

@@ -142,14 +142,14 @@ def test_graph_comes_closer_to_the_float_one_by_single_steps(quantized_pair, ima
     quantized, original = quantized_pair(per_channel=per_channel, weights=weights)
     before = {tensor.name: tensor.data_type for tensor in quantized.graph.initializer}
     nearest = integers_of(quantized, original)
-    report = learn_rounding(quantized, original, images(24), bars)
+    report = learn_rounding(quantized, original, images(60), bars)
     onnx.checker.check_model(quantized, full_check=True)
     assert [layer.name for layer in report.layers] == LAYERS
     assert report.skipped == ()
     assert all(layer.after < layer.before for layer in report.layers)
     # with 8 bits the activations make most of the noise
-    assert report.snr_after > report.snr_before + (3 if weights == "QInt4" else -1)
-    assert report.kept is (report.snr_after > report.snr_before)
+    assert report.snr_after > report.snr_before + (3 if weights == "QInt4" else 0)
+    assert report.kept
     for name, integers in integers_of(quantized, original).items():
         assert np.abs(integers - nearest[name]).max() <= 1
     after = {tensor.name: tensor.data_type for tensor in quantized.graph.initializer}
@@ -226,11 +226,11 @@ def test_layers_of_other_settings_are_not_taken_up(quantized_pair, images, bars,
 
 
 def test_learning_that_does_not_help_is_taken_back(quantized_pair, images, given, bars):
-    """Learned from one image, the middle of 17, that is a uniform grey, the weights suit no other image."""
+    """Learned from one image, the middle of 49, that is a uniform grey, the weights suit no other image."""
     quantized, original = quantized_pair(weights="QInt8")
     before = quantized.SerializeToString(deterministic=True)
-    pictures = list(images(17))
-    pictures[8] = np.full((1, 3, 12, 12), 30.0)
+    pictures = list(images(49))
+    pictures[24] = np.full((1, 3, 12, 12), 30.0)
     report = learn_rounding(quantized, original, given(pictures), bars, images=1)
     assert report.snr_after < report.snr_before
     assert not report.kept

@@ -9,13 +9,7 @@ import pytest
 from onnx import helper, numpy_helper
 
 from zoo_core.quantization.equalization.graph_editor import GraphEditor
-from zoo_core.quantization.equalization.splitting import (
-    RowNoise,
-    choose_parts,
-    divide,
-    find_chains,
-    split_layers,
-)
+from zoo_core.quantization.equalization.splitting import RowNoise, choose_parts, divide, find_chains, split_layers
 
 RNG = np.random.default_rng(2)
 SPREAD = np.array([1.0, 100.0, 0.9, 120.0, 1.1, 3e-3])
@@ -67,12 +61,23 @@ def test_nothing_is_split_when_it_is_not_worth_it(build: Any) -> None:
     assert model.SerializeToString() == before
 
 
-def test_channels_that_others_see_in_order_are_no_chain(build: Any) -> None:
-    nodes = [*NODES[:4], helper.make_node("GlobalAveragePool", ["d"], ["output"])]
-    model = build(nodes, CONSTANTS)
-    assert find_chains(GraphEditor(model)) == []
-    model = build(NODES, CONSTANTS, outputs=("output", "side", "b"))
-    assert find_chains(GraphEditor(model)) == []
+@pytest.mark.parametrize("outputs", [("output", "side", "d"), ("output", "side", "c")])
+def test_channels_that_others_see_stay_in_order(outputs: tuple[str, ...], build: Any, run: Any) -> None:
+    model = build(NODES, CONSTANTS, outputs=outputs)
+    assert all(not chain.readers for chain in find_chains(GraphEditor(model)) if chain.layers[0].target == "a")
+    images = RNG.normal(size=(1, 3, 8, 8)).astype(np.float32)
+    wanted = run(model, images)
+    assert split_layers(GraphEditor(model), NOISES, unavoidable=1000.0) == 2
+    for one, other in zip(run(model, images), wanted, strict=True):
+        assert np.allclose(one, other, rtol=1e-5, atol=1e-4)
+
+
+def test_a_chain_ends_where_a_tensor_is_read_twice(build: Any) -> None:
+    nodes = [*NODES[:2], helper.make_node("GlobalAveragePool", ["b"], ["side"]), NODES[2],
+             helper.make_node("HardSwish", ["c"], ["output"])]  # fmt: skip
+    model = build(nodes, CONSTANTS, outputs=("output", "side"))
+    (chain,) = find_chains(GraphEditor(model))
+    assert [node.name for node in chain.nodes] == ["expand", "clip"]
 
 
 @pytest.mark.parametrize("parts", [1, 2, 3])
@@ -93,7 +98,7 @@ def test_divisions_are_the_best_there_are(parts: int) -> None:
 
 
 def test_parts_are_added_while_they_are_worth_it() -> None:
-    assert choose_parts([[10.0, 4.0, 3.0, 2.9]], unavoidable=50.0) == [3]
-    assert choose_parts([[10.0, 9.9, 1.0]], unavoidable=50.0) == [3]  # the second alone would not be
-    assert choose_parts([[1.0, 0.9], [5.0, 1.0]], unavoidable=5.0) == [1, 2]
-    assert choose_parts([[10.0, 9.0]], unavoidable=50.0) == [1]  # worth it, but hardly needed
+    assert choose_parts([[10.0, 4.0, 3.0, 2.9]], unavoidable=100.0) == [3]
+    assert choose_parts([[10.0, 9.9, 1.0]], unavoidable=100.0) == [3]  # the second alone would not be
+    assert choose_parts([[1.0, 0.99], [5.0, 1.0]], unavoidable=5.0) == [1, 2]
+    assert choose_parts([[10.0, 9.0]], unavoidable=100.0) == [1]  # worth it, but hardly needed

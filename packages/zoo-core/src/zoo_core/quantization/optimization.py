@@ -14,7 +14,7 @@ CLIPPING = "MSE"
 
 
 def optimize(workbench: Workbench, first: Recipe, *, free_ranges: bool) -> Candidate:
-    """Return the best of the plain model and of those with corrected biases, equalized or not.
+    """Return the best of the plain model and of those with corrected biases, equalized or not, rounded as asked for.
 
     What is compared is the signal-to-noise ratio of the outputs on calibration images, so that the result is never
     further from the float model than the plain one is.
@@ -37,13 +37,16 @@ def optimize(workbench: Workbench, first: Recipe, *, free_ranges: bool) -> Candi
         logger.info("optimize: %.1f dB at the outputs, %s", snr, recipe.describe())
         found.append((snr, candidate))
 
-    cured = replace(first, equalize=True, correct_biases=True)
-    attempt(first)
+    plain = replace(first, learn_rounding=False)  # learned once, for the best of the others
+    cured = replace(plain, equalize=True, correct_biases=True)
+    attempt(plain)
     attempt(cured)
     if free_ranges and first.calibrate_method != CLIPPING:
         attempt(replace(cured, calibrate_method=CLIPPING))
     method = max(found[1:], key=_ratio)[1].recipe.calibrate_method
-    attempt(replace(first, calibrate_method=method, correct_biases=True))
+    attempt(replace(plain, calibrate_method=method, correct_biases=True))
+    if first.learn_rounding:
+        attempt(replace(max(found, key=_ratio)[1].recipe, learn_rounding=True))
     best, chosen = max(found, key=_ratio)
     text = f"optimize: signal-to-noise ratio of the outputs {found[0][0]:.1f} dB plain, {best:.1f} dB with"
     return replace(chosen, notes=(*chosen.notes, f"{text} {chosen.recipe.describe()}."))

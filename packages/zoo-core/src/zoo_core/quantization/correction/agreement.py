@@ -13,6 +13,10 @@ from zoo_core.protocols import CalibrationData
 from zoo_core.quantization.tapping import TappedModel
 
 Image = npt.NDArray[np.float32]
+TINY = float(np.finfo(np.float64).tiny)
+MOST = 120.0
+"""Ratio in dB beyond which two outputs are the same."""
+JUDGING_IMAGES = 48
 
 
 class FewImages:
@@ -65,15 +69,20 @@ def _spread(length: int, count: int) -> set[int]:
 
 
 def output_snr(quantized: onnx.ModelProto, original: onnx.ModelProto, images: FewImages) -> float:
-    """Return the ratio of signal to quantization noise at the outputs in dB, as mean over the outputs."""
+    """Return the ratio of signal to quantization noise in dB, as mean over the outputs and images.
+
+    The mean over images, rather than the ratio of sums, keeps one image with a clipped range from deciding alone.
+    """
     names = [value.name for value in original.graph.output]
     here, there = TappedModel(quantized, names), TappedModel(original, names)
-    signal, noise = np.zeros(len(names)), np.zeros(len(names))
+    ratios: list[float] = []
     for image in images:
         found, expected = here.run(image), there.run(image)
-        for index, name in enumerate(names):
-            reference = expected[name].astype(np.float64)
-            signal[index] += np.square(reference).sum()
-            noise[index] += np.square(reference - found[name]).sum()
-    tiny = np.finfo(np.float64).tiny
-    return float(np.mean(10 * np.log10(np.maximum(signal, tiny) / np.maximum(noise, tiny))))
+        ratios.extend(_ratio(expected[name].astype(np.float64), found[name]) for name in names)
+    return float(np.mean(ratios))
+
+
+def _ratio(expected: npt.NDArray[np.float64], found: npt.NDArray[np.float32]) -> float:
+    signal = np.square(expected).sum()
+    noise = np.square(expected - found).sum()
+    return float(np.clip(10 * np.log10(max(signal, TINY) / max(noise, TINY)), -MOST, MOST))

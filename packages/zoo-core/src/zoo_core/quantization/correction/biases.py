@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 
 from zoo_core.protocols import CalibrationData, Progress, ProgressTask
-from zoo_core.quantization.correction.agreement import FewImages, output_snr, pick_images
+from zoo_core.quantization.correction.agreement import JUDGING_IMAGES, FewImages, output_snr, pick_images
 from zoo_core.quantization.correction.bias_terms import shift_bias
 from zoo_core.quantization.correction.integers import Floats
 from zoo_core.quantization.correction.layers import LinearLayer, pair_layers
@@ -18,7 +18,6 @@ from zoo_core.quantization.correction.stepwise import StepwiseModel
 from zoo_core.quantization.tapping import TappedModel
 
 IMAGES = 32
-JUDGING_IMAGES = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +38,7 @@ class BiasReport:
     layers: tuple[LayerShift, ...]
     images: int
     snr_before: float
-    """Signal to noise at the outputs in dB, on images that the means were not taken from where there are enough."""
+    """Mean signal to noise at the outputs in dB, on images that no mean was taken from where there are enough."""
     snr_after: float
     """The same with corrected biases, whether or not they were kept."""
     kept: bool

@@ -16,10 +16,8 @@ FEW_INPUTS = 9
 SWEEPS = 20
 ROUNDS = 5
 CANDIDATES = 32
-TOLERANCE = 1e-5
-"""Gain of a pair, relative to the error of the output at the start, that counts."""
-RIDGE = 1.0
-"""Weight of the distance to the float weights when a layer has as many rows to learn from as inputs."""
+RIDGE = 3.0
+"""Weight of the distance to the float weights, in units of what ridge regression takes for rows without kinship."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,11 +71,9 @@ def descend(problem: RoundingProblem, before: Integers) -> Integers:
     inputs, errors = _deviation(problem.inputs, problem), _deviation(problem.errors(before), problem)
     curvature = inputs.transpose(0, 2, 1) @ inputs / rows
     slope = errors.transpose(0, 2, 1) @ inputs / rows
-    diagonal = np.einsum("gkk->gk", curvature)
-    ridge = RIDGE * diagonal.mean(axis=1) * diagonal.shape[1] / rows
-    slope += ridge[:, None, None] * (problem.numbers(before) - problem.numbers(problem.weights))
-    diagonal += ridge[:, None]
-    descent = _Descent(problem, before, curvature, slope, _power(errors))
+    ridge = _ridge(problem, errors)
+    slope += ridge[:, :, None] * (problem.numbers(before) - problem.numbers(problem.weights))
+    descent = _Descent(problem, before, curvature, slope, ridge)
     integers = descent.try_all() if before.shape[2] <= FEW_INPUTS else descent.run()
     better = _power(_deviation(problem.errors(integers), problem)) < _power(errors)
     chosen: Integers = np.where(better[:, :, None], integers, before)
@@ -95,20 +91,32 @@ def _power(errors: Single) -> Floats:
     return power
 
 
+def _ridge(problem: RoundingProblem, errors: Single) -> Single:
+    """Return the weight of the squared distance to the float weights for each output, shape (groups, outputs).
+
+    That of ridge regression: variance of the errors over rows times variance of the weights, where rounding spreads
+    these evenly over a step. Without it, the weights of a layer follow errors that only the rows at hand have, such as
+    the rounding of its inputs.
+    """
+    spread = np.square(problem.scale).mean(axis=2) / 12.0
+    ridge: Single = (RIDGE * _power(errors) / (spread * errors.shape[1])).astype(np.float32)
+    return ridge
+
+
 class _Descent:
     """Change single weights of all outputs at once; outputs do not act on one another."""
 
     def __init__(
-        self, problem: RoundingProblem, before: Integers, curvature: Single, slope: Single, power: Floats
+        self, problem: RoundingProblem, before: Integers, curvature: Single, slope: Single, ridge: Single
     ) -> None:
         self._floor = np.floor(problem.weights).astype(np.int64)
         self._scale = problem.scale.astype(np.float32)
         self._limits = problem.limits
         self._integers = before.copy()
         self._curvature = curvature
-        self._diagonal = np.einsum("gkk->gk", curvature)
+        self._diagonal = np.einsum("gkk->gk", curvature)[:, None, :] + ridge[:, :, None]
         self._slope = slope
-        self._power = power
+        self._ridge = ridge
 
     def run(self) -> Integers:
         """Sweep over the inputs, and then change pairs of weights, until nothing gains any more."""
@@ -127,7 +135,8 @@ class _Descent:
         for ups in itertools.product((0, 1), repeat=self._floor.shape[2]):
             integers = np.clip(self._floor + np.array(ups), *self._limits)
             moves = (integers - self._integers) * self._scale
-            added = (moves * (2.0 * self._slope + moves @ self._curvature)).sum(axis=2)
+            pull = moves @ self._curvature + self._ridge[:, :, None] * moves
+            added = (moves * (2.0 * self._slope + pull)).sum(axis=2)
             better = added < least
             least[better], best[better] = added[better], integers[better]
         return best
@@ -141,7 +150,7 @@ class _Descent:
         integers = self._integers[:, :, places]
         after = integers + np.where(integers <= self._floor[:, :, places], 1, -1)
         moves = (after - integers) * self._scale[:, :, places]
-        added = moves * (2.0 * self._slope[:, :, places] + moves * self._diagonal[:, None, places])
+        added = moves * (2.0 * self._slope[:, :, places] + moves * self._diagonal[:, :, places])
         return after, np.where((after >= low) & (after <= high), added, np.inf).astype(np.float32)
 
     def _change_singles(self, place: int) -> int:
@@ -168,7 +177,7 @@ class _Descent:
         together[:, :, np.arange(count), np.arange(count)] = np.inf
         best = together.reshape(*near.shape[:2], -1).argmin(axis=2)
         least = np.take_along_axis(together.reshape(*near.shape[:2], -1), best[:, :, None], axis=2)[:, :, 0]
-        groups, outputs = np.nonzero(least < -TOLERANCE * self._power)
+        groups, outputs = np.nonzero(least < 0.0)
         for part in np.unravel_index(best, (count, count)):
             places = near[groups, outputs, part[groups, outputs]]
             self._apply(groups, outputs, places, after[groups, outputs, places])
@@ -179,3 +188,4 @@ class _Descent:
         moves = (after - self._integers[groups, outputs, places]) * self._scale[groups, outputs, places]
         self._integers[groups, outputs, places] = after
         self._slope[groups, outputs] += moves[:, None] * self._curvature[groups, places]
+        self._slope[groups, outputs, places] += moves * self._ridge[groups, outputs]

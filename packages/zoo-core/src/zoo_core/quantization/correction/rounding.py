@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 
 from zoo_core.protocols import CalibrationData, Progress
-from zoo_core.quantization.correction.agreement import FewImages, output_snr, pick_images
+from zoo_core.quantization.correction.agreement import JUDGING_IMAGES, FewImages, output_snr, pick_images
 from zoo_core.quantization.correction.bias_terms import can_shift, read_bias, shift_bias
 from zoo_core.quantization.correction.descent import RoundingProblem, Single, descend, shift_of
 from zoo_core.quantization.correction.layer_store import LayerStore, LearnedLayer
@@ -21,7 +21,6 @@ from zoo_core.quantization.correction.samples import RowForm, row_form
 from zoo_core.quantization.correction.stepwise import StepwiseModel
 
 IMAGES = 128
-JUDGING_IMAGES = 16
 ROWS = 4096
 """Rows that a layer learns from, unless it has more images than that."""
 NUMBERS = 2**24
@@ -53,7 +52,7 @@ class RoundingReport:
     resumed: int
     """Layers that an interrupted run had finished."""
     snr_before: float
-    """Signal to noise at the outputs in dB, on images that nothing was learned from where there are enough."""
+    """Mean signal to noise at the outputs in dB, on images that nothing was learned from where there are enough."""
     snr_after: float
     """The same with learned rounding, whether or not it was kept."""
     kept: bool

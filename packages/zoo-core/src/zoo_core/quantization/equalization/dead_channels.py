@@ -41,9 +41,7 @@ def clear_dead_channels(editor: GraphEditor, elements: Elements, statistics: Map
     return count
 
 
-def _dead_rows(
-    weight: Floats, bias: Floats, source: ChannelStatistics, layer: LinearLayer
-) -> npt.NDArray[np.bool_]:
+def _dead_rows(weight: Floats, bias: Floats, source: ChannelStatistics, layer: LinearLayer) -> npt.NDArray[np.bool_]:
     """Tell which rows reach nowhere; channels that no image has moved from zero may reach any height."""
     largest = np.maximum(np.abs(source.low), np.abs(source.high))
     reached = np.where(largest > 0.0, largest, np.inf)[layer.input_channels()]

@@ -116,7 +116,9 @@ def _upper_bounds(elements: Elements, layers: list[_Layer], statistics: Statisti
 class _NoiseModel:
     """Describe the rounding noise of every layer and tensor of a graph.
 
-    Noise is taken where it reaches the next linear layers, as a share of the variance of what those compute.
+    Noise counts relative to what a layer computes, each of its channels by how much the layers behind make of it: from
+    the last layer backwards, a channel weighs what its squared weights carry to weighted channels. A layer whose noise
+    is spread over its channels as its signal is costs 1 when the noise is as large as the signal.
     """
 
     def __init__(
@@ -126,12 +128,17 @@ class _NoiseModel:
         self._layers = layers
         self._statistics = statistics
         self._representatives = representatives
-        self._importance = {one.layer.target: self._importance_of(one) for one in layers}
-        self._gains = np.zeros(len(representatives))
-        for one in layers:
-            squares = (one.weight**2).sum(axis=2) * self._importance[one.layer.target][:, None]
-            np.add.at(self._gains, one.inputs, squares.sum(axis=0, keepdims=True) if len(one.inputs) == 1 else squares)
-        self._gains[FIXED] = 0.0
+        self._costs: dict[str, Floats] = {}
+        """Cost of noise in the channels of a layer's output, by its name."""
+        self._gains: dict[str, Floats] = {}
+        """Cost of noise in the channels of a tensor that layers read, by its name."""
+        carried = np.zeros(len(representatives))
+        for one in reversed(layers):
+            costs = self._costs[one.layer.target] = self._cost_of(one, carried)
+            squares = (one.weight**2).sum(axis=2) * costs[:, None]
+            np.add.at(carried, one.inputs, squares.sum(axis=0, keepdims=True) if len(one.inputs) == 1 else squares)
+            carried[FIXED] = 0.0
+            self._gains[one.layer.source] = carried[self._labels(one.layer.source)]
 
     def terms(self, start: Floats, *, per_channel: bool) -> list[NoiseTerm]:
         """Return all shares of the noise, prepared for logarithms of factors around `start`."""
@@ -142,7 +149,7 @@ class _NoiseModel:
         """Return the shares of the tensors that layers read."""
         tensors = {one.layer.source: self._labels(one.layer.source) for one in self._layers}
         return [
-            ActivationNoise(labels, self._statistics[name].low, self._statistics[name].high, self._gains[labels])
+            ActivationNoise(labels, self._statistics[name].low, self._statistics[name].high, self._gains[name])
             for name, labels in tensors.items()
             if (labels != FIXED).any()
         ]
@@ -152,7 +159,7 @@ class _NoiseModel:
         inputs, outputs = logs[one.inputs], logs[one.outputs]
         read = np.broadcast_to((self._energy(one) * np.exp(2.0 * inputs)).sum(axis=1), outputs.shape)
         scaled = np.abs(one.weight).max(axis=2) * np.exp(outputs[:, None] - inputs)
-        costs = self._gain(one) * np.exp(-2.0 * outputs) * read / WEIGHT_LEVELS**2
+        costs = self._costs[one.layer.target] * np.exp(-2.0 * outputs) * read / WEIGHT_LEVELS**2
         return RowNoise(costs=costs, ranges=scaled.max(axis=1))
 
     def _weight_term(self, one: _Layer, start: Floats, *, per_channel: bool) -> WeightNoise:
@@ -165,18 +172,19 @@ class _NoiseModel:
             powers=((magnitudes / largest) ** POWER).astype(np.float32),
             start=start,
             energy=self._energy(one),
-            gain=self._gain(one) * largest**2,
+            gain=self._costs[one.layer.target] * largest**2,
             per_channel=per_channel,
         )
 
-    def _importance_of(self, one: _Layer) -> Floats:
+    def _cost_of(self, one: _Layer, carried: Floats) -> Floats:
+        """Return the cost of noise in every output channel, by what is carried on, or alike where that is unknown."""
         seen = self._statistics[one.layer.target]
         variance = np.maximum(seen.variance, VARIANCE_SHARE * seen.square) + TINY
-        return 1.0 / (len(variance) * variance)
-
-    def _gain(self, one: _Layer) -> Floats:
-        """Return what noise in an output channel costs: where it is read, or here when nothing known reads it."""
-        return np.where(one.outputs == FIXED, self._importance[one.layer.target], self._gains[one.outputs])
+        known = one.outputs != FIXED
+        costs = np.where(known, carried[one.outputs], 1.0)
+        if not known.all() or not costs.any():
+            costs = np.ones_like(costs)
+        return np.asarray(costs / (costs * variance).sum())
 
     def _energy(self, one: _Layer) -> Floats:
         square = self._statistics[one.layer.source].square

@@ -18,7 +18,7 @@ from zoo_core.quantization.equalization.graph_editor import GraphEditor
 from zoo_core.quantization.equalization.layers import Floats, LinearLayer, as_layer
 
 MAXIMUM_PARTS = 8
-NEED, WORTH = 0.1, 0.01
+NEED, WORTH = 0.02, 0.003
 """Shares of the noise that cannot be avoided: what splitting a chain must bring in all, and every further part."""
 POINTWISE = ("Relu", "Clip", "LeakyRelu", "HardSwish", "HardSigmoid", "Sigmoid", "Elu", "Tanh")
 """Functions of one value, the same for all channels."""
@@ -36,13 +36,13 @@ class RowNoise:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """Name a dense convolution, depthwise ones behind it, and the functions between them."""
+    """Name a dense convolution, depthwise ones behind it, and the functions between and behind them."""
 
     layers: tuple[LinearLayer, ...]
     nodes: tuple[onnx.NodeProto, ...]
     """All nodes of the chain in order."""
     readers: tuple[LinearLayer, ...]
-    """Dense layers that read the last tensor."""
+    """Dense layers that alone read the last tensor, so that its channels may come in any order; else empty."""
 
     @property
     def target(self) -> str:
@@ -65,7 +65,9 @@ def split_layers(editor: GraphEditor, noises: Mapping[str, RowNoise], unavoidabl
     `noises` are by name of a layer's output, `unavoidable` is the noise that stays with a range for every channel.
     """
     chains = [chain for chain in find_chains(editor) if all(layer.target in noises for layer in chain.layers)]
-    choices = [divide([noises[layer.target] for layer in chain.layers]) for chain in chains]
+    choices = [
+        divide([noises[layer.target] for layer in chain.layers], reorder=bool(chain.readers)) for chain in chains
+    ]
     parts = choose_parts([[choice.noise for choice in options] for options in choices], unavoidable)
     split = 0
     for chain, options, count in zip(chains, choices, parts, strict=True):
@@ -76,23 +78,23 @@ def split_layers(editor: GraphEditor, noises: Mapping[str, RowNoise], unavoidabl
 
 
 def find_chains(editor: GraphEditor) -> list[Chain]:
-    """Return the chains of a graph whose channels can be put into another order without anybody noticing."""
-    chains = []
-    for node in editor.nodes:
-        layer = as_layer(editor, node)
-        if layer is not None and node.op_type == "Conv" and layer.groups == 1:
-            chain = _follow(editor, layer)
-            if chain is not None:
-                chains.append(chain)
-    return chains
+    """Return the chains of a graph, each as long as it goes."""
+    layers = [as_layer(editor, node) for node in editor.nodes]
+    return [
+        _follow(editor, layer)
+        for layer in layers
+        if layer is not None and layer.node.op_type == "Conv" and layer.groups == 1
+    ]
 
 
-def divide(noises: Sequence[RowNoise]) -> list[Division]:
+def divide(noises: Sequence[RowNoise], *, reorder: bool = True) -> list[Division]:
     """Return the divisions of channels into 1, 2, ... parts that make least noise.
 
-    Channels are put in the order of one layer's ranges; the best order of them is taken for each number of parts.
+    Channels are put in the order of one layer's ranges, unless they have to stay in theirs; the best order is taken
+    for each number of parts.
     """
-    orders = [np.argsort(-noise.ranges, kind="stable") for noise in noises]
+    own = np.arange(len(noises[0].ranges))
+    orders = [np.argsort(-noise.ranges, kind="stable") for noise in noises] if reorder else [own]
     by_order = [_divide_ordered(noises, order) for order in orders]
     return [min(options, key=lambda option: option.noise) for options in zip(*by_order, strict=True)]
 
@@ -151,23 +153,21 @@ def _run_costs(costs: Floats, ranges: Floats) -> Floats:
     return found
 
 
-def _follow(editor: GraphEditor, first: LinearLayer) -> Chain | None:
+def _follow(editor: GraphEditor, first: LinearLayer) -> Chain:
     layers, nodes, tensor = [first], [first.node], first.target
     while True:
         readers = editor.readers.get(tensor, [])
         if tensor in editor.outputs or tensor in editor.captured or not readers:
-            return None
+            return Chain(tuple(layers), tuple(nodes), ())
         dense = [layer for layer in (as_layer(editor, reader) for reader in readers) if layer is not None]
         if len(dense) == len(readers) and all(_reads_densely(layer, tensor) for layer in dense):
-            return Chain(tuple(layers), tuple(nodes), tuple(dense)) if len(nodes) > 1 else None
-        if len(readers) != 1:
-            return None
-        (reader,) = readers
+            return Chain(tuple(layers), tuple(nodes), tuple(dense))
+        reader = readers[0]
         layer = as_layer(editor, reader)
-        if layer is not None and _is_depthwise(layer):
+        if len(readers) > 1 or not (_is_pointwise(editor, reader) if layer is None else _is_depthwise(layer)):
+            return Chain(tuple(layers), tuple(nodes), ())
+        if layer is not None:
             layers.append(layer)
-        elif not _is_pointwise(editor, reader):
-            return None
         nodes.append(reader)
         tensor = reader.output[0]
 
