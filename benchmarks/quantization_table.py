@@ -25,7 +25,7 @@ from zoo_classification.data.cifar import LABEL_10
 from zoo_classification.data.cifar_batches import PythonBatches
 from zoo_classification.data.class_lists import CIFAR10
 
-NETWORKS = ("mobilenetv2_a100_pt", "mobilenetv4small_pt", "mnasnet_d050_pt")
+NETWORKS = ("mobilenetv2_a100_pt", "mobilenetv4small_pt", "mnasnet_050")
 MODES: Mapping[str, Mapping[str, Any]] = {
     "plain": {},
     "optimize": {"optimize": True},

@@ -135,10 +135,11 @@ def ours(mode: str, granularity: str) -> Setting:
 # ---------------------------------------------------------------- nncf
 
 
-def nncf_setting(name: str, granularity: str, *, fast: bool = True, flat: bool = False) -> Setting:
+def nncf_setting(name: str, granularity: str, *, fast: bool = True, own_choice: bool = False) -> Setting:
     """Return a setting of nncf with fast or accurate bias correction and asymmetric activations.
 
-    By its own choice nncf gives the inputs of depthwise layers a scale per channel; `flat` keeps one per tensor.
+    Ranges are those of all images and activations have one scale, as with the other tools. By its `own_choice` nncf
+    takes the mean of each image's extremes, which clips, and a scale per channel for inputs of depthwise layers.
     """
 
     def make(trial: Trial, folder: Path) -> Path:
@@ -148,14 +149,15 @@ def nncf_setting(name: str, granularity: str, *, fast: bool = True, flat: bool =
             AdvancedQuantizationParameters,
             QuantizationParameters,
         )
+        from nncf.quantization.range_estimator import RangeEstimatorParametersSet  # type: ignore[import-not-found]
 
         per_channel = granularity == "per_channel"
         advanced = AdvancedQuantizationParameters(
             weights_quantization_params=QuantizationParameters(per_channel=per_channel),
-            activations_quantization_params=QuantizationParameters(
-                per_channel=False if flat or not per_channel else None
-            ),
+            activations_quantization_params=QuantizationParameters(per_channel=None if own_choice else False),
         )
+        if not own_choice:
+            advanced.activations_range_estimator_params = RangeEstimatorParametersSet.MINMAX
         graph = onnx.load(trial.model)
         entry = graph.graph.input[0].name
         quantized = nncf.quantize(
@@ -282,9 +284,9 @@ def settings(*, peers: Sequence[str], slow: bool) -> list[Setting]:
         modes = ("plain", "optimize", *(["optimize + learned rounding"] if slow else []))
         found += [ours(mode, granularity) for mode in modes for granularity in both]
     if "nncf" in peers and _installed("nncf"):
-        found += [nncf_setting("fast bias correction", granularity) for granularity in both]
-        found += [nncf_setting("fast bias correction, activations per tensor", "per_channel", flat=True)]
-        found += [nncf_setting("bias correction", granularity, fast=False) for granularity in both]
+        found += [nncf_setting("its own choice", "per_channel", own_choice=True)]
+        found += [nncf_setting("min-max, fast bias correction", granularity) for granularity in both]
+        found += [nncf_setting("min-max, bias correction", granularity, fast=False) for granularity in both]
     if "aimet" in peers and _installed("aimet-onnx"):
         found += [aimet_setting("min-max", granularity) for granularity in both]
         found += [aimet_setting("equalization", granularity, equalized=True) for granularity in both]

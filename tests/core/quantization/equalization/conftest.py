@@ -28,9 +28,7 @@ def build() -> Build:
             [helper.make_tensor_value_info("input", TensorProto.FLOAT, list(shape))],
             [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs],
             [
-                numpy_helper.from_array(
-                    value if value.dtype == np.int64 else value.astype(np.float32), name
-                )
+                numpy_helper.from_array(value if value.dtype == np.int64 else value.astype(np.float32), name)
                 for name, value in ((name, np.asarray(value)) for name, value in constants.items())
             ],
         )

@@ -61,7 +61,9 @@ def noise_terms(per_channel: bool, scale: np.ndarray | None = None) -> list[Nois
     gain, square, high = rng.uniform(0.1, 1, CHANNELS), rng.uniform(0.1, 1, CHANNELS), rng.uniform(1, 9, CHANNELS)
     ones = np.ones((1, 3))
     return [
-        WeightNoise(fixed[None], channels, (first**POWER).astype(np.float32), start, ones, gain / scale**2, per_channel),
+        WeightNoise(
+            fixed[None], channels, (first**POWER).astype(np.float32), start, ones, gain / scale**2, per_channel
+        ),
         WeightNoise(
             channels[None], fixed, (second**POWER).astype(np.float32), start, (square * scale**2)[None],
             np.ones(3), per_channel,

@@ -135,7 +135,7 @@ def test_dead_channels_and_what_reads_them_lose_their_weights(
         if tensor.name == "wide.b":
             value[3] = -1.0
         tensor.CopyFrom(numpy_helper.from_array(value, tensor.name))
-    report = equalize(residual, images(3, shape=SHAPE), bars, per_channel=False)
+    report = equalize(residual, images(3, shape=SHAPE), bars, per_channel=True)
     found = weights(residual)
     assert report.dead_channels == 2
     assert not found["wide.w"][3].any()
@@ -149,9 +149,29 @@ def test_a_channel_no_image_moves_keeps_its_weights(residual: onnx.ModelProto, i
             value = numpy_helper.to_array(tensor).copy()
             value[3] = -50.0
             tensor.CopyFrom(numpy_helper.from_array(value, tensor.name))
-    report = equalize(residual, images(3, shape=SHAPE), bars, per_channel=False)
+    report = equalize(residual, images(3, shape=SHAPE), bars, per_channel=True)
     assert report.dead_channels == 0
     assert weights(residual)["deep.w"][3].all()
+
+
+@pytest.mark.parametrize("pads", [[0, 0, 0, 0], [1, 1, 1, 1]])
+def test_a_bias_that_no_image_falls_below_moves_behind_the_relu(
+    pads: list[int], build: Any, images: Any, bars: Any, run: Any
+) -> None:
+    nodes = [conv("input", "one", "a"), helper.make_node("Relu", ["a"], ["b"]), conv("b", "two", "output", pads=pads)]
+    constants = {"one.w": he(4, 3, 1, 1), "one.b": [0.0, 90.0, 0.0, 80.0], "two.w": he(5, 4, 3, 3), "two.b": [0.1] * 5}
+    model = build(nodes, constants, ("batch", *SHAPE))
+    probe = next(iter(images(1, shape=SHAPE)))
+    (wanted,) = run(model, probe)
+    report = equalize(model, images(6, shape=SHAPE), bars, per_channel=True)
+    assert report.shifted_channels == (0 if any(pads) else 2)
+    assert np.allclose(run(model, probe)[0], wanted, rtol=1e-4, atol=1e-4 * np.abs(wanted).max())
+    tapped = onnx.ModelProto()
+    tapped.CopyFrom(model)
+    tapped.graph.output.append(onnx.ValueInfoProto(name="b"))
+    lows = np.concatenate([run(tapped, image)[1] for image in images(6, shape=SHAPE)]).min(axis=(0, 2, 3))
+    highs = np.concatenate([run(tapped, image)[1] for image in images(6, shape=SHAPE)]).max(axis=(0, 2, 3))
+    assert (lows / highs > 0.5).sum() == (2 if any(pads) else 0)
 
 
 def test_channels_clipped_at_six_keep_their_scale(build: Any, images: Any, bars: Any) -> None:
@@ -168,9 +188,7 @@ def test_channels_clipped_at_six_keep_their_scale(build: Any, images: Any, bars:
     assert report.channels == 5
 
 
-def test_the_small_network_of_the_other_tests_loses_its_batch_norm(
-    save_network: Any, images: Any, bars: Any
-) -> None:
+def test_the_small_network_of_the_other_tests_loses_its_batch_norm(save_network: Any, images: Any, bars: Any) -> None:
     for options in ({}, {"batch": 2}, {"channels_last": True}):
         model = onnx.load(str(save_network(**options)))
         report = equalize(model, images(3), bars, per_channel=False)

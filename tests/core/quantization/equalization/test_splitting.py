@@ -1,6 +1,6 @@
 """Splitting keeps the function exactly, and divides channels as well as an exhaustive search does."""
 
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
@@ -88,7 +88,7 @@ def test_divisions_are_the_best_there_are(parts: int) -> None:
 
     def total(cuts: tuple[int, ...]) -> float:
         ends = [0, *cuts, 7]
-        return sum(costs[a:b].sum() * ranges[a:b].max() ** 2 for a, b in zip(ends, ends[1:], strict=False))
+        return sum(costs[a:b].sum() * ranges[a:b].max() ** 2 for a, b in pairwise(ends))
 
     best = min(total(cuts) for cuts in combinations(range(1, 7), parts - 1))
     found = divide([noise])[parts - 1]

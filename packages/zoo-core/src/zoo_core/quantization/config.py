@@ -193,7 +193,7 @@ class OnnxQuantizerSection(QuantizationSection):
     cheap to dear and takes the first model that loses no more than `max_drop` or `accuracy_tolerance`.
     """
     learned_rounding: bool = False
-    """Learn whether each weight is rounded up or down (AdaRound); takes minutes, with or without `optimize`."""
+    """Choose for each weight whether it is rounded up or down, by the objective of AdaRound, also with `optimize`."""
     compression: CompressionSection | None = None
     """Weights of 4 bits where `full_auto` finds that they cost little."""
     iterative_quant_parameters: IterativeQuantParametersSection = IterativeQuantParametersSection()

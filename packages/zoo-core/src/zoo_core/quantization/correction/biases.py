@@ -17,7 +17,7 @@ from zoo_core.quantization.correction.layers import LinearLayer, pair_layers
 from zoo_core.quantization.correction.stepwise import StepwiseModel
 from zoo_core.quantization.tapping import TappedModel
 
-IMAGES = 32
+IMAGES = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

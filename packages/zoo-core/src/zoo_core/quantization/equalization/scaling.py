@@ -51,18 +51,15 @@ class Scaling:
     """Noise of the activations, and of weights with a range for every output channel."""
 
 
-def find_scaling(
-    editor: GraphEditor, elements: Elements, statistics: Statistics, *, per_channel: bool, mode: str = "noise"
-) -> Scaling:
+def find_scaling(editor: GraphEditor, elements: Elements, statistics: Statistics, *, per_channel: bool) -> Scaling:
     """Return the factors that make least noise of 8-bit rounding."""
     representatives = elements.representatives()
     layers = [_read(editor, elements, layer, representatives) for layer in elements.layers]
     upper = _upper_bounds(elements, layers, statistics, representatives)
     ranges = [Ranges(one.inputs, one.outputs, np.abs(one.weight).max(axis=2)) for one in layers]
-    logs = balance_ranges(ranges, upper)
+    start = balance_ranges(ranges, upper)
     model = _NoiseModel(elements, layers, statistics, representatives)
-    if mode == "noise":
-        logs = minimise_noise(model.terms(logs, per_channel=per_channel), logs, upper)
+    logs = minimise_noise(model.terms(start, per_channel=per_channel), start, upper)
     rows = {one.layer.target: model.row_noise(one, logs) for one in layers}
     ideal = sum(float((row.costs * row.ranges**2).sum()) for row in rows.values())
     activations, _ = total_noise(model.activation_terms(), logs)

@@ -10,6 +10,7 @@ import onnx
 
 from zoo_core.protocols import CalibrationData, Progress
 from zoo_core.quantization.equalization.batch_norm import remove_batch_norms
+from zoo_core.quantization.equalization.bias_absorption import absorb_biases
 from zoo_core.quantization.equalization.dead_channels import clear_dead_channels
 from zoo_core.quantization.equalization.elements import FIXED, Elements
 from zoo_core.quantization.equalization.graph_editor import GraphEditor
@@ -53,6 +54,7 @@ class _Equalization:
         report = EqualizationReport()
         report = self._keep_if_equal("Folding batch norms", self._remove_batch_norms, report)
         report = self._keep_if_equal("Clearing dead channels", self._clear_dead_channels, report)
+        report = self._keep_if_equal("Bias absorption", self._absorb_biases, report)
         report = self._keep_if_equal("Cross-layer equalization", self._scale, report)
         if not self._per_channel:
             report = self._keep_if_equal("Splitting layers", self._split, report)
@@ -60,12 +62,13 @@ class _Equalization:
 
     def _keep_if_equal(self, name: str, step: Step, report: EqualizationReport) -> EqualizationReport:
         """Run a step; restore the model when its outputs differ afterwards."""
-        before = self._model.SerializeToString()
+        before, statistics, scaling = self._model.SerializeToString(), dict(self._statistics), self._scaling
         updated = step(report)
         gap = self._parity.difference(self._model)
         if gap <= TOLERANCE:
             return replace(updated, parity=max(gap, report.parity))
         self._model.ParseFromString(before)
+        self._statistics, self._scaling = statistics, scaling
         note = f"{name} was undone: outputs differed by {gap:.2g} of their largest value, more than {TOLERANCE:.2g}."
         return replace(report, notes=(*report.notes, note))
 
@@ -78,6 +81,10 @@ class _Equalization:
         editor, elements = self._read()
         self._statistics = self._measure(elements)
         return replace(report, dead_channels=clear_dead_channels(editor, elements, self._statistics))
+
+    def _absorb_biases(self, report: EqualizationReport) -> EqualizationReport:
+        editor, elements = self._read()
+        return replace(report, shifted_channels=absorb_biases(editor, elements, self._statistics))
 
     def _scale(self, report: EqualizationReport) -> EqualizationReport:
         editor, elements = self._read()
@@ -92,6 +99,8 @@ class _Equalization:
         if self._scaling is None:
             return report
         count = split_layers(GraphEditor(self._model), self._scaling.row_noises, self._scaling.unavoidable)
+        if count:
+            _describe_tensors(self._model)
         return replace(report, split_layers=count)
 
     def _read(self) -> tuple[GraphEditor, Elements]:
@@ -105,3 +114,9 @@ class _Equalization:
         for tensor in elements.bounded:
             axes.setdefault(tensor.source, 1)
         return measure_channels(self._model, axes, self._calibration, self._progress)
+
+
+def _describe_tensors(model: onnx.ModelProto) -> None:
+    """Write the shapes of new tensors into a model, and forget those that are gone."""
+    model.graph.ClearField("value_info")
+    model.CopyFrom(onnx.shape_inference.infer_shapes(model))
