@@ -71,19 +71,22 @@ def hooks() -> str:
 
 def services() -> str:
     """Return the table of services with what each needs and makes."""
+    from zoo_core.config.sections import DatasetSection, ModelSection, PreprocessingSection, RunConfig
     from zoo_core.services.plan import READABLE
     from zoo_core.services.table import SERVICES
 
     def kinds(types_: Iterable[Any]) -> str:
         return ", ".join(READABLE[kind.kind] for kind in types_) or "-"
 
+    sections = {"model": ModelSection(), "dataset": DatasetSection(), "preprocessing": PreprocessingSection()}
+    config = RunConfig(operation_mode="training", use_case="classification", **sections)
     rows = [
         (
             f"`{service.letter}`",
             service.name,
             kinds(service.needs),
             "-" if service.makes is None else READABLE[service.makes.kind],
-            ", ".join(sorted(service.splits)) or "-",
+            ", ".join(sorted(service.reads(config))) or "-",
         )
         for service in SERVICES.values()
     ]
