@@ -63,6 +63,12 @@ def test_list_json_has_stable_keys(cli) -> None:
                 "accepts": ["onnx"],
                 "sections": {},
                 "properties": {},
+                "quantization": {
+                    "weight_types": ["Int16", "Int4", "Int8", "UInt16", "UInt4", "UInt8"],
+                    "activation_types": ["Int16", "Int8", "UInt16", "UInt8"],
+                    "float_operators": True,
+                    "granularities": ["per_channel", "per_tensor"],
+                },
                 "examine": None,
                 "qualified": "zoo-acme/acme_board",
                 "distribution": "zoo-acme",

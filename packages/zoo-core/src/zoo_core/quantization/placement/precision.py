@@ -8,9 +8,6 @@ from typing import Any
 import numpy as np
 import onnx
 from onnxruntime.quantization import QuantType
-from onnxruntime.quantization.execution_providers.qnn.mixed_precision_overrides_utils import (
-    MixedPrecisionTensorQuantOverridesFixer,
-)
 from onnxruntime.quantization.tensor_quant_overrides import TensorQuantOverridesHelper
 
 from zoo_core.errors import UserError
@@ -53,6 +50,11 @@ def widen(
     Raises:
         UserError: When a node is not there.
     """
+    # imported on use, because it imports torch where that is installed
+    from onnxruntime.quantization.execution_providers.qnn.mixed_precision_overrides_utils import (
+        MixedPrecisionTensorQuantOverridesFixer,
+    )
+
     topology = Topology(graph)
     base, wide = (QuantType[f"Q{name}"] for name in (activation_type, WIDER[activation_type]))
     tensors: dict[str, None] = {}
