@@ -62,6 +62,12 @@ class TaskFiles:
 
     best: str = "best_model.pt"
     last: str = "last_model.pt"
+    history: str = "checkpoint-{epoch}"
+    """Kept checkpoint of an epoch, counted from 1, without the suffixes of `last`."""
+    folder: str = ""
+    """Folder of checkpoints inside the run when `general.saved_models_dir` is not set; `{model}` is the model's name."""
+    events: str = ""
+    """Folder of TensorBoard events inside that folder; below `general.logs_dir` when empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +106,8 @@ class ModelSpec(Spec):
     licence: str = ""
     pretrained: tuple[str, ...] = ()
     """Data sets for which weights exist, such as `imagenet`."""
+    trainer: str | None = None
+    """Trainer of this model when the `training` section names none; the usual one when absent."""
     family: LazyRef[Callable[[], Iterable[str]]] | None = None
     """Names this spec answers to beside its own, listed by a library on demand."""
 
@@ -115,6 +123,12 @@ class DatasetSpec(Spec):
     """`(section: DatasetSection, request: protocols.DataRequest) -> protocols.SplitDatasets`."""
     config: LazyRef[type[BaseModel]]
     """Class of the `dataset` section, a subclass of `zoo_core.config.sections.DatasetSection`."""
+    writer: LazyRef[Callable[..., Any]] | None = None
+    """Writes data sets in this form, for `zoo data convert`.
+
+    `(datasets: protocols.SplitDatasets, folder: Path, *, link: bool, progress: protocols.Progress)
+    -> zoo_core.data.writing.Written`; the folder is there and empty.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Own `zoo data`: what is wrong with the images of a configuration, and the numbers that normalise them."""
+"""Own `zoo data`: what is wrong with the images of a configuration, the numbers that normalise them, other forms."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from zoo_core.cli._group import CommandGroup, PlainCommand
 from zoo_core.cli._options import shared_options
 from zoo_core.cli._session import Session
 from zoo_core.cli._source import Arguments, ConfigName, ConfigPath, find_config
+from zoo_core.cli.convert import convert
+from zoo_core.cli.make import app as make
 from zoo_core.cli.preview import preview
 from zoo_core.errors import EXIT_USER
 
@@ -78,14 +80,18 @@ def stats(
     if session.json:
         output.emit_json(found.to_dict())
         return
-    output.emit_text(_as_yaml(found))
-    for channel in found.constant:
+    output.emit_text(_as_yaml(found.channels))
+    for line in () if found.labels is None else found.labels.lines:
+        output.emit_text(f"# {line}")
+    for channel in found.channels.constant:
         output.emit_note(f"Channel {channel} has the same value everywhere; 1.0 stands in for its deviation of 0.")
-    if found.skipped:
-        output.emit_warning(f"{len(found.skipped)} images could not be read; zoo data check names them.")
+    if found.channels.skipped:
+        output.emit_warning(f"{len(found.channels.skipped)} images could not be read; zoo data check names them.")
 
 
+app.command(cls=PlainCommand)(convert)
 app.command(cls=PlainCommand)(preview)
+app.add_typer(make, name="make")
 
 
 def _load(session: Session, arguments: Any, config_path: Any, config_name: Any) -> LoadedConfig:
@@ -99,6 +105,7 @@ def _print_report(report: DataReport) -> None:
     rows = [_row(survey) for survey in report.surveys]
     columns = ["SPLIT", "IMAGES", "UNREADABLE", "CLASSES", "IMAGES PER CLASS", "PIXELS", "COLOURS"]
     output.emit_table(columns, rows, right={"IMAGES", "UNREADABLE", "CLASSES"}, spare=["COLOURS", "UNREADABLE"])
+    _print_labels(report)
     for note in report.notes:
         output.emit_note(note)
     for finding in report.findings:
@@ -110,6 +117,18 @@ def _print_report(report: DataReport) -> None:
             output.emit_text(f"  ... and {len(finding.items) - SHOWN} more; all with --json")
     if not report.findings:
         output.emit_text("\nNothing is wrong with the images.")
+
+
+def _print_labels(report: DataReport) -> None:
+    """Print how many labels each class has in each split, where labels are more than the class of an image."""
+    if not report.labels:
+        return
+    names = list(dict.fromkeys(name for counts in report.labels.values() for name in counts))
+    splits = [split.upper() for split in report.labels]
+    rows = [[name, *(str(counts.get(name, 0)) for counts in report.labels.values())] for name in names]
+    totals = ["all", *(str(sum(counts.values())) for counts in report.labels.values())]
+    output.emit_text()
+    output.emit_table(["LABELS", *splits], [*rows, *([totals] if len(rows) > 1 else [])], right=splits)
 
 
 def _label(finding: Finding) -> str:

@@ -2,18 +2,51 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
 from zoo_core.config.limits import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from zoo_core.config.section import Section
+from zoo_core.lazy import LazyRef
 
 NOISE_POINTS = 2
+CYCLIC = ("cosine", "tanh", "poly")
+DECAYING = ("wsd", "rsqrt")
+STEPPED = ("step", "multistep")
+PLATEAU, CONSTANT = "plateau", "constant"
+FORESEEN = (*CYCLIC, *DECAYING, *STEPPED, CONSTANT)
+"""Schedules whose learning rates are known before the training."""
+SCHEDULES_OF_KEY: dict[str, tuple[str, ...]] = {
+    "sched_on_updates": FORESEEN,
+    "lr_noise": FORESEEN,
+    "lr_noise_pct": FORESEEN,
+    "lr_noise_std": FORESEEN,
+    "lr_cycle_mul": CYCLIC,
+    "lr_cycle_decay": CYCLIC,
+    "lr_cycle_limit": CYCLIC,
+    "lr_k_decay": ("cosine", "poly"),
+    "warmup_lr": (*FORESEEN, PLATEAU),
+    "warmup_epochs": (*FORESEEN, PLATEAU),
+    "warmup_prefix": FORESEEN,
+    "min_lr": (*CYCLIC, *DECAYING, PLATEAU),
+    "decay_milestones": ("multistep",),
+    "decay_epochs": ("step", *DECAYING),
+    "cooldown_epochs": (*CYCLIC, *DECAYING, PLATEAU),
+    "patience_epochs": (PLATEAU,),
+    "decay_rate": (*STEPPED, PLATEAU, "poly"),
+}
+"""Key of `lr_scheduler` -> schedules of timm that look at it; the other keys hold for all."""
 
 
 class LrSchedulerSection(Section):
     """Choose the learning-rate schedule among timm's."""
+
+    builder: ClassVar[LazyRef[Any] | None] = None
+    """Builds the schedules of a subclass that are not timm's: `(optimizer, training, rate, updates_per_epoch)` to a
+    `zoo_core.training.schedule.LearningRate`."""
+    schedules_of_key: ClassVar[dict[str, tuple[str, ...]]] = SCHEDULES_OF_KEY
+    """Key -> schedules that look at it; a key that is not here holds for all."""
 
     sched: Literal["cosine", "tanh", "step", "multistep", "plateau", "poly", "wsd", "rsqrt", "constant", "none"] = (
         "cosine"

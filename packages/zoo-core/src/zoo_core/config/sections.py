@@ -62,8 +62,8 @@ class GeneralSection(Section):
     """Folder of the run; empty means `hydra.run.dir`."""
     logs_dir: str = "logs"
     """Folder for tracker files inside the run."""
-    saved_models_dir: str = "saved_models"
-    """Folder for checkpoints and exported models inside the run."""
+    saved_models_dir: str | None = None
+    """Folder for checkpoints and exported models inside the run; `saved_models` or the use case's own when absent."""
     seed: int | None = 42
     """Seed of everything random; `None` draws one and records it."""
     deterministic_ops: bool = False

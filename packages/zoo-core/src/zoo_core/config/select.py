@@ -171,7 +171,8 @@ def _choose_dataset(lookup: Lookup, choice: Choice, task: TaskSpec) -> None:
 def _choose_makers(lookup: Lookup, choice: Choice, letters: str, task: str | None) -> None:
     """Choose trainer and quantizer, by their default names where the section names none."""
     if "t" in letters or lookup.text(TRAINER):
-        name = lookup.text(TRAINER) or str(TrainingSection.model_fields["trainer"].default)
+        of_model = choice.model.spec.trainer if choice.model else None
+        name = lookup.text(TRAINER) or of_model or str(TrainingSection.model_fields["trainer"].default)
         choice.trainer = lookup.resolve(lookup.catalog.trainers, name, TRAINER)
         tasks = choice.trainer.spec.tasks if choice.trainer else None
         if tasks is not None and task is not None and task not in tasks:

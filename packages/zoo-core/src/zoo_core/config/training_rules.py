@@ -11,33 +11,7 @@ from zoo_core.config.lr_scheduler_section import LrSchedulerSection
 from zoo_core.config.section import Section
 from zoo_core.config.training_sections import TrainingSection
 
-CYCLIC = ("cosine", "tanh", "poly")
-DECAYING = ("wsd", "rsqrt")
-STEPPED = ("step", "multistep")
-PLATEAU, CONSTANT, NONE = "plateau", "constant", "none"
-FORESEEN = (*CYCLIC, *DECAYING, *STEPPED, CONSTANT)
-"""Schedules whose learning rates are known before the training."""
-
-SCHEDULES_OF_KEY: dict[str, tuple[str, ...]] = {
-    "sched_on_updates": FORESEEN,
-    "lr_noise": FORESEEN,
-    "lr_noise_pct": FORESEEN,
-    "lr_noise_std": FORESEEN,
-    "lr_cycle_mul": CYCLIC,
-    "lr_cycle_decay": CYCLIC,
-    "lr_cycle_limit": CYCLIC,
-    "lr_k_decay": ("cosine", "poly"),
-    "warmup_lr": (*FORESEEN, PLATEAU),
-    "warmup_epochs": (*FORESEEN, PLATEAU),
-    "warmup_prefix": FORESEEN,
-    "min_lr": (*CYCLIC, *DECAYING, PLATEAU),
-    "decay_milestones": ("multistep",),
-    "decay_epochs": ("step", *DECAYING),
-    "cooldown_epochs": (*CYCLIC, *DECAYING, PLATEAU),
-    "patience_epochs": (PLATEAU,),
-    "decay_rate": (*STEPPED, PLATEAU, "poly"),
-}
-"""Key of `lr_scheduler` -> schedules that look at it; the other keys hold for all."""
+NONE = "none"
 BY_BATCH = ("lr_base", "lr_base_size", "lr_base_scale")
 ALSO_DEFAULT: dict[str, tuple[Any, ...]] = {
     "decay_epochs": (90,),
@@ -87,10 +61,11 @@ def _schedule(training: TrainingSection) -> Iterator[Idle]:
     if callback is not None:
         yield from _under_callback(section, callback)
         return
-    for key, schedules in SCHEDULES_OF_KEY.items():
+    for key, schedules in section.schedules_of_key.items():
         if is_set(section, key) and section.sched not in schedules:
             message = f"it has no effect with sched: {section.sched}"
-            yield Idle(f"lr_scheduler.{key}", message, f"Remove it; it belongs to {', '.join(schedules)}")
+            owners = f"; it belongs to {', '.join(schedules)}" if schedules else ""
+            yield Idle(f"lr_scheduler.{key}", message, f"Remove it{owners}")
     if section.lr is not None:
         for key in BY_BATCH:
             if is_set(section, key):
@@ -103,7 +78,7 @@ def _under_callback(section: LrSchedulerSection, callback: str) -> Iterator[Idle
     message = f"training.callbacks.{callback} sets the learning rate, so it has no effect"
     if section.sched not in ("cosine", NONE):  # the default, and what a constant rate is written as
         yield Idle("lr_scheduler.sched", message, hint)
-    for key in SCHEDULES_OF_KEY:
+    for key in section.schedules_of_key:
         if is_set(section, key):
             yield Idle(f"lr_scheduler.{key}", message, hint)
 
@@ -117,7 +92,7 @@ def _parts_of_schedules(section: LrSchedulerSection) -> Iterator[Idle]:
     )
     for absent, keys, reason, cure in parts:
         for key in keys:
-            if absent and is_set(section, key) and section.sched in SCHEDULES_OF_KEY[key]:
+            if absent and is_set(section, key) and section.sched in section.schedules_of_key.get(key, ()):
                 yield Idle(f"lr_scheduler.{key}", f"{reason}, so it has no effect", f"{cure}, or remove it")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -21,11 +21,15 @@ from zoo_core.config.limits import (
 from zoo_core.config.lr_scheduler_section import LrSchedulerSection
 from zoo_core.config.section import Section
 from zoo_core.config.values import IndexList
+from zoo_core.lazy import LazyRef
 
 
 class OptimizerSection(Section):
     """Choose the optimizer among timm's."""
 
+    grouping: ClassVar[LazyRef[Any] | None] = None
+    """Scales the learning rates of parts of the model: `(model, training)` to a function from the name of a parameter
+    to its share of the rate; 1 for all when absent."""
     opt: str = "sgd"
     """Name of the optimizer as timm knows it: `sgd`, `adamw`, `rmsprop`, ..."""
     opt_eps: PositiveFloat | None = Field(default=None, alias="opt-eps")
@@ -119,6 +123,8 @@ class TrainingSection(Section):
     """Only False: Weights & Biases is not available."""
     log_tb: bool = False
     """Write TensorBoard events into the folder `general.logs_dir` of the run; needs the package tensorboard."""
+    validation_epochs: PositiveInt = 1
+    """Epochs between two validations; the last epoch always has one. The best weights are among the validated ones."""
     devices: PositiveInt = 1
     """Processes on this host: GPUs, or CPU processes."""
     num_nodes: PositiveInt = 1

@@ -95,6 +95,8 @@ def _explain(error: yaml.MarkedYAMLError) -> str:
         return "a tab stands where only spaces are allowed"
     if "another document" in problem or "single document" in str(error.context):
         return "expected one document, found a second one after `---`"
+    if "'`'" in problem:
+        return "a value begins with a backtick; write it without backticks"
     if "alias" in f"{problem} {error.context}":
         return f"{problem}; a text that begins with * needs quotes"
     context = f" {error.context}" if error.context else ""

@@ -62,7 +62,10 @@ class _Packet:
 class TrainItems(TorchDataset[_Item]):
     """Read and augment one training image, or the next one that can be read.
 
-    A transform that has a method `set_epoch(epoch, seed)` is told the epoch of every image.
+    A transform that has a method `set_epoch(epoch, seed)` is told the epoch of every image, one that has a method
+    `set_dataset(dataset)` is told once where other images come from. One that also has a method `load(index)`, which
+    returns what a call does, reads the images itself, for instance at a reduced size. All random numbers must come from
+    the global generators of `random`, NumPy and torch, which are seeded for every image.
     """
 
     def __init__(
@@ -73,6 +76,10 @@ class TrainItems(TorchDataset[_Item]):
         self._epoch_seed = seed
         self._seed = derive_seed(seed, rank)
         self._set_epoch: Callable[[int, int], None] | None = getattr(transform, "set_epoch", None)
+        self._load: Callable[[int], tuple[torch.Tensor, Any]] | None = getattr(transform, "load", None)
+        set_dataset: Callable[[ImageDataset], None] | None = getattr(transform, "set_dataset", None)
+        if set_dataset is not None:
+            set_dataset(dataset)
 
     def __getitem__(self, key: Key) -> _Item:
         """Return the image of a key, drawn anew in the same way each time."""
@@ -83,13 +90,21 @@ class TrainItems(TorchDataset[_Item]):
         with isolated_randomness(derive_seed(self._seed, *key)):
             for step in range(min(len(self._dataset), MAX_REPLACEMENTS)):
                 try:
-                    sample = self._dataset[(index + step) % len(self._dataset)]
-                    image, target = self._transform(sample)
+                    item = self._item((index + step) % len(self._dataset))
                 except UnreadableImageError as error:
                     skipped.append(SkippedFile(error.path, error.cause))
                     continue
-                return _Item(image, target, sample.path, sample.image.size, tuple(skipped))
+                item.skipped = tuple(skipped)
+                return item
         raise DataError(_none_readable(skipped))
+
+    def _item(self, index: int) -> _Item:
+        if self._load is not None:
+            image, target = self._load(index)
+            return _Item(image, target, self._dataset.name(index))
+        sample = self._dataset[index]
+        image, target = self._transform(sample)
+        return _Item(image, target, sample.path, sample.image.size)
 
 
 class _EvalItems(TorchDataset[_Item]):

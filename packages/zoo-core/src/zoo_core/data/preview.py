@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,10 +44,15 @@ class Examples:
     titles: tuple[str, ...]
     """What each augmented picture of an example is, such as `epoch 1`."""
     skipped: tuple[SkippedFile, ...]
+    detailed: bool = False
+    """Whether targets are drawn on the pictures, so that these are to be shown larger."""
 
 
 def draw_examples(dataset: ImageDataset, task: Task, seed: int, count: int) -> Examples:
     """Return the first images that a training with this seed sees, each as its first epochs augment it.
+
+    A task that has a method `draw_target(picture, target)` draws targets on them: before augmentation that of the
+    sample, afterwards that of the transform; pictures have the size of the model's input. It returns a picture.
 
     Raises:
         DataError: When none of the images can be read.
@@ -57,6 +62,7 @@ def draw_examples(dataset: ImageDataset, task: Task, seed: int, count: int) -> E
     if not isinstance(preprocessing, ImagePreprocessing):
         msg = f"The inputs of this use case are made by {type(preprocessing).__name__}, which cannot be shown."
         raise UserError(msg)
+    draw: Callable[[Image.Image, Any], Image.Image] | None = getattr(task, "draw_target", None)
     items = TrainItems(dataset, task.train_transform(), seed)
     examples: list[Example] = []
     titles: tuple[str, ...] = ()
@@ -72,13 +78,14 @@ def draw_examples(dataset: ImageDataset, task: Task, seed: int, count: int) -> E
             skipped.append(SkippedFile(error.path, error.cause))
             continue
         pictures = _augmented(items, index)
-        titles = tuple(title for title, _ in pictures)
-        after = tuple(preprocessing.to_image(tensor) for _, tensor in pictures)
+        titles = tuple(title for title, _, _ in pictures)
+        after = tuple(_drawn(preprocessing.to_image(tensor), target, draw) for _, tensor, target in pictures)
+        before = _drawn(before, sample.target, draw)
         examples.append(Example(path=sample.path, label=_label(sample, task), before=before, after=after))
     if not examples:
         msg = f"None of the {len(dataset)} training images can be read."
         raise DataError(msg, hint="zoo data check names every file and its fault.")
-    return Examples(examples=tuple(examples), titles=titles, skipped=tuple(skipped))
+    return Examples(examples=tuple(examples), titles=titles, skipped=tuple(skipped), detailed=draw is not None)
 
 
 def _order(dataset: ImageDataset, task: Task, seed: int) -> Sequence[int]:
@@ -86,21 +93,26 @@ def _order(dataset: ImageDataset, task: Task, seed: int) -> Sequence[int]:
     return tuple(dict.fromkeys(index for batch in batches for _, index, _ in batch))
 
 
-def _augmented(items: TrainItems, index: int) -> list[tuple[str, torch.Tensor]]:
-    """Return titles and model inputs of shape (C, H, W)."""
-    found: list[tuple[str, torch.Tensor]] = []
+def _augmented(items: TrainItems, index: int) -> list[tuple[str, torch.Tensor, Any]]:
+    """Return titles, model inputs of shape (C, H, W) and their targets."""
+    found: list[tuple[str, torch.Tensor, Any]] = []
     epoch = 0
     while len(found) < PICTURES:
-        image = items[(epoch, index, 0)].image
-        if image is None:
+        item = items[(epoch, index, 0)]
+        if item.image is None:
             msg = "a training item always has an image"
             raise TypeError(msg)
         epoch += 1
-        if image.ndim == COPIES_NDIM:
-            found += [(f"epoch {epoch}, copy {number}", copy) for number, copy in enumerate(image, 1)]
+        if item.image.ndim == COPIES_NDIM:
+            copies = enumerate(item.image, 1)
+            found += [(f"epoch {epoch}, copy {number}", copy, item.target) for number, copy in copies]
         else:
-            found.append((f"epoch {epoch}", image))
+            found.append((f"epoch {epoch}", item.image, item.target))
     return found
+
+
+def _drawn(picture: Image.Image, target: Any, draw: Callable[[Image.Image, Any], Image.Image] | None) -> Image.Image:
+    return picture if draw is None else draw(picture, target)
 
 
 def _label(sample: Sample, task: Any) -> str:

@@ -11,6 +11,8 @@ from zoo_core.data.preview import Example, Examples
 
 TILE = 160
 """Side of the square, in pixels, into which every picture is fitted."""
+LARGE_TILE = 320
+"""The same for pictures with targets drawn on them."""
 GAP = 12
 LINE = 18
 """Height of a line of text."""
@@ -22,25 +24,26 @@ def draw_sheet(examples: Examples, title: str) -> Image.Image:
     """Return the sheet in RGB: the title, heads of the columns, then the examples from top to bottom."""
     heads = ("as evaluation sees it", *examples.titles)
     rows = len(examples.examples)
-    width = GAP + len(heads) * (TILE + GAP)
+    tile = LARGE_TILE if examples.detailed else TILE
+    width = GAP + len(heads) * (tile + GAP)
     head = GAP + 2 * LINE + GAP
-    row_height = TILE + LINE + GAP
+    row_height = tile + LINE + GAP
     sheet = Image.new("RGB", (width, head + rows * row_height), PAPER)
     pen = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(FONT_SIZE)
     pen.text((GAP, GAP), _shortened(title, width - 2 * GAP, pen, font), INK, font)
     for column, text in enumerate(heads):
-        pen.text((_left(column), GAP + LINE), _shortened(text, TILE, pen, font), FAINT, font)
+        pen.text((_left(column, tile), GAP + LINE), _shortened(text, tile, pen, font), FAINT, font)
     for row, example in enumerate(examples.examples):
         top = head + row * row_height
         for column, picture in enumerate((example.before, *example.after)):
-            _place(sheet, picture, _left(column), top)
-        pen.text((GAP, top + TILE + 2), _shortened(_caption(example), width - 2 * GAP, pen, font), INK, font)
+            _place(sheet, picture, (_left(column, tile), top), tile)
+        pen.text((GAP, top + tile + 2), _shortened(_caption(example), width - 2 * GAP, pen, font), INK, font)
     return sheet
 
 
-def _left(column: int) -> int:
-    return GAP + column * (TILE + GAP)
+def _left(column: int, tile: int) -> int:
+    return GAP + column * (tile + GAP)
 
 
 def _caption(example: Example) -> str:
@@ -48,16 +51,17 @@ def _caption(example: Example) -> str:
     return f"{name}: {example.label}" if example.label else name
 
 
-def _place(sheet: Image.Image, picture: Image.Image, left: int, top: int) -> None:
+def _place(sheet: Image.Image, picture: Image.Image, corner: tuple[int, int], tile: int) -> None:
     """Fit a picture into its tile: small ones by whole factors, so that their pixels are seen."""
     picture = picture.convert("RGB")
     longest = max(picture.size)
-    if longest <= TILE:
-        factor = TILE // longest
+    if longest <= tile:
+        factor = tile // longest
         picture = picture.resize((picture.width * factor, picture.height * factor), Resampling.NEAREST)
     else:
-        picture.thumbnail((TILE, TILE), Resampling.LANCZOS)
-    sheet.paste(picture, (left + (TILE - picture.width) // 2, top + (TILE - picture.height) // 2))
+        picture.thumbnail((tile, tile), Resampling.LANCZOS)
+    left, top = corner
+    sheet.paste(picture, (left + (tile - picture.width) // 2, top + (tile - picture.height) // 2))
 
 
 def _shortened(

@@ -18,7 +18,7 @@ from zoo_core.artifacts import InputSpec
 from zoo_core.errors import UserError, ZooError
 from zoo_core.export.onnx_file import remove_notes, save_onnx, set_metadata
 from zoo_core.export.opset import EXPORTER_OPSET, MAXIMUM_OPSET, MINIMUM_OPSET, change_opset
-from zoo_core.export.outputs import flatten_outputs, output_names
+from zoo_core.export.outputs import NAMES, flatten_outputs, output_names
 from zoo_core.export.quiet import quiet
 from zoo_core.export.runtime import open_runtime
 
@@ -68,6 +68,7 @@ def export_onnx(
 ) -> ExportOutcome:
     """Write a model as ONNX with input `input` of shape (N, C, H, W) and outputs `output`, `output_1`, ...
 
+    A model with an attribute `output_names` names its outputs itself.
     N is free (`batch`) unless a batch size is given. The model is traced in evaluation mode and left as it was.
     Nothing is written unless onnxruntime and torch agree on random images in `value_range`, the (low, high) of every
     channel or of all, after preprocessing.
@@ -83,7 +84,7 @@ def export_onnx(
     _refuse_giant(model)
     with _evaluating(model) as evaluated, torch.no_grad():
         images = _random_images(input, 2 if batch is None else batch, value_range)
-        names = output_names(len(_run_torch(evaluated, images)))
+        names = output_names(len(_run_torch(evaluated, images)), getattr(model, NAMES, ()))
         graph = change_opset(_trace(evaluated, images, names, opset=opset, free_batch=batch is None), opset)
         _describe(graph, metadata)
         counts = (1, 2) if batch is None else (batch,)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 
 from zoo_core.errors import UserError
+
+NAMES = "output_names"
+"""Attribute of a model that names its outputs in their order."""
 
 
 def flatten_outputs(outputs: Any) -> list[torch.Tensor]:
@@ -28,6 +31,8 @@ def flatten_outputs(outputs: Any) -> list[torch.Tensor]:
     )
 
 
-def output_names(count: int) -> list[str]:
-    """Return `output`, `output_1`, `output_2`, ... as the exported model names them."""
+def output_names(count: int, own: Sequence[str] = ()) -> list[str]:
+    """Return the model's own names of its outputs where it has one for each, else `output`, `output_1`, ..."""
+    if own and len(own) == count:
+        return list(own)
     return ["output", *(f"output_{index}" for index in range(1, count))]

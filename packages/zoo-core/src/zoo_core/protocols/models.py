@@ -32,3 +32,7 @@ class ModelInfo:
     name: str
     input: InputSpec
     class_names: tuple[str, ...]
+    tags: frozenset[str] = frozenset()
+    """Tags of the model's spec; empty for a model that is known by its file alone."""
+    origin: Mapping[str, Any] = field(default_factory=dict)
+    """What the model file says of itself; empty when there is none, or it says nothing."""

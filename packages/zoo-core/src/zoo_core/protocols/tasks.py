@@ -108,7 +108,8 @@ class Task(Protocol):
     def criterion(self) -> torch.nn.Module:
         """Return the loss: `(outputs, targets)` to a scalar tensor or a dict with the key `loss`.
 
-        In evaluation mode it computes the plain loss on targets as `collate_targets` made them.
+        In evaluation mode it computes the plain loss on targets as `collate_targets` made them. One that changes over
+        a training has a method `set_epoch(epoch, epochs)`, called at the start of every epoch, counted from 0.
         """
         ...
 
@@ -127,6 +128,9 @@ class Task(Protocol):
     def model_options(self) -> Mapping[str, Any]:
         """Return what sections other than `model` say about the network itself, for `ModelContext.options`."""
         ...
+
+    # A task may have `export_model(model)`: the network as it is exported, such as with its decoding inside, and
+    # `draw_target(picture, target)`: a copy of a picture with its labels drawn on it, for `zoo data preview`.
 
     def check_outputs(self, shapes: Sequence[tuple[int | None, ...]]) -> tuple[str, ...]:
         """Return what is wrong with the shapes of a model's outputs, each (N, ...), as sentences."""

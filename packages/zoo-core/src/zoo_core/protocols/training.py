@@ -39,6 +39,8 @@ class TrainJob:
     resume_from: Path | None
     """Checkpoint of an interrupted training, holding the complete state."""
     progress: Progress
+    history: str = "checkpoint-{epoch}"
+    """Name of the kept checkpoint of an epoch, without the suffixes of `last_path`, beside which it lies."""
     log_dir: Path | None = None
     """Folder for the files of trackers, such as TensorBoard events; below `work_dir` when absent."""
 

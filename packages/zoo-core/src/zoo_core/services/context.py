@@ -131,7 +131,14 @@ class RunContext:
         name = self.config.model.model_name
         if name is None and self.model_file is not None:
             name = self.model_file.metadata.get("model_name") or self.model_file.artifact.path.stem
-        return ModelInfo(name=name or "model", input=self.input, class_names=self.class_names)
+        chosen = self.selection.model
+        return ModelInfo(
+            name=name or "model",
+            input=self.input,
+            class_names=self.class_names,
+            tags=frozenset() if chosen is None else chosen.spec.tags,
+            origin=self.origin,
+        )
 
     @cached_property
     def task(self) -> Task:

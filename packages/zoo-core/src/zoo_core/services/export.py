@@ -38,8 +38,11 @@ class ExportService:
         name = context.info.name
         path = context.layout.saved_models / name / f"{name}.onnx"
         quantization = context.config.quantization
+        network = context.load_model(model)
+        if callable(wrap := getattr(context.task, "export_model", None)):
+            network = wrap(network)
         outcome = export_onnx(
-            context.load_model(model),
+            network,
             context.input,
             path,
             opset=DEFAULT_OPSET if quantization is None else quantization.target_opset,

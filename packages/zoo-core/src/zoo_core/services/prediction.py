@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 FOLDER = "predictions"
+RESULTS = "predictions_coco.json"
+"""Predictions in COCO's result format, of use cases whose decoder has `results(records, names)`."""
 
 
 class PredictionService:
@@ -82,8 +84,18 @@ class PredictionService:
         write_json(root / "predictions.json", table)
         write_text(root / "predictions.csv", _as_csv(records))
         pictures = tuple(f"{FOLDER}/{record['picture']}" for record in records)
-        files = ("predictions.json", "predictions.csv", *pictures)
+        own = _write_results(decoder, records, root)
+        files = ("predictions.json", "predictions.csv", *own, *pictures)
         return StageOutput(PredictionResult(images=len(records), files=files, skipped=tuple(skipped)))
+
+
+def _write_results(decoder: Decoder, records: list[dict[str, Any]], root: Path) -> tuple[str, ...]:
+    """Write the results in the form that the use case exchanges them in, where it has one."""
+    results = getattr(decoder, "results", None)
+    if not callable(results):
+        return ()
+    write_json(root / RESULTS, results(records, [record["image"] for record in records]))
+    return (RESULTS,)
 
 
 def _picture_name(path: str, taken: set[str]) -> str:

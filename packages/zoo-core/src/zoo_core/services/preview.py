@@ -66,7 +66,7 @@ def preview_augmentation(loaded: LoadedConfig, progress: Progress, *, count: int
         raise DataError("The configuration leads to no training images.", hint=hint)
     with context.code_of(context.selection.task, "augmentation"):
         examples = draw_examples(dataset, context.task, context.seed, count)
-        mixes = context.task.batch_transform() is not None
+        batches = context.task.batch_transform() is not None
     source = loaded.composed.file
     title = f"{source.name if source is not None else 'configuration'}, general.seed {context.seed}"
     try:
@@ -82,7 +82,7 @@ def preview_augmentation(loaded: LoadedConfig, progress: Progress, *, count: int
         images=tuple((example.path, example.label) for example in examples.examples),
         columns=examples.titles,
         skipped=examples.skipped,
-        notes=_notes(changed=any(example.changed for example in examples.examples), mixes=mixes),
+        notes=_notes(changed=any(example.changed for example in examples.examples), batches=batches),
     )
 
 
@@ -91,10 +91,10 @@ def _seed(loaded: LoadedConfig) -> int:
     return random.SystemRandom().randint(0, LARGEST_SEED) if seed is None else seed
 
 
-def _notes(*, changed: bool, mixes: bool) -> tuple[str, ...]:
+def _notes(*, changed: bool, batches: bool) -> tuple[str, ...]:
     notes = []
     if not changed:
         notes.append("No image was changed: the file has no data_augmentation section, or nothing in it acts.")
-    if mixes:
-        notes.append("What mixes the images of a batch with each other, such as mixup, is not shown.")
+    if batches:
+        notes.append("What acts on whole batches, such as a change of their size or mixup, is not shown.")
     return tuple(notes)

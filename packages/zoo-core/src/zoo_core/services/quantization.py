@@ -64,9 +64,9 @@ class QuantizationService:
         job = _job(context, stage, model)
         with context.code_of(resolved, "quantization"):
             outcome: QuantizationOutcome = resolved.spec.build.load()(section).quantize(job)
-        metrics = _within_budget(section, job, outcome)
         for text in outcome.warnings:
             logger.warning("%s", text)
+        metrics = _within_budget(section, job, outcome)
         result = QuantizationResult(
             metrics=metrics,
             facts=outcome.facts,
@@ -167,7 +167,8 @@ def _advice(section: QuantizationSection) -> str:
         )
         if worthwhile
     ]
-    return f"Try {', or '.join(tries) or 'another quantizer'}; quantization.operating_mode=inspection names the layers."
+    naming = "" if mode is None else "; quantization.operating_mode=inspection names the layers"
+    return f"Try {', or '.join(tries) or 'another quantizer'}{naming}."
 
 
 def _files(context: RunContext, job: QuantizationJob, outcome: QuantizationOutcome) -> tuple[Path, ...]:

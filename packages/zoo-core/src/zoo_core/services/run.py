@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from zoo_core.plugins.catalog import Catalog
 
 LARGEST_SEED = 2**31 - 1
+SAVED_MODELS, MODEL_PART = "saved_models", "{model}"
 FIRST_PROCESS_SECONDS = 120
 
 
@@ -126,10 +127,16 @@ def _layout(loaded: LoadedConfig, run_dir: Path | None = None) -> RunLayout:
     root = run_dir or Path(os.environ.get(RUN_DIR_VARIABLE) or config.general.output or config.hydra.run.dir)
     return RunLayout(
         root=root.expanduser().absolute(),
-        saved_models_dir=config.general.saved_models_dir,
+        saved_models_dir=_saved_models_dir(loaded),
         export_dir="quantized_models" if quantization is None else quantization.export_dir,
         logs_dir=config.general.logs_dir,
     )
+
+
+def _saved_models_dir(loaded: LoadedConfig) -> str:
+    """Return the folder of checkpoints: the user's, else the one that users of the use case know, else the usual one."""
+    asked, folder = loaded.config.general.saved_models_dir, loaded.selection.task.spec.files.folder
+    return asked or folder.replace(MODEL_PART, loaded.config.model.model_name or SAVED_MODELS) or SAVED_MODELS
 
 
 def _seed(loaded: LoadedConfig) -> int:

@@ -87,7 +87,8 @@ class TrainingService:
             work_dir=context.layout.stage(stage),
             resume_from=resume_from,
             progress=context.progress,
-            log_dir=context.layout.logs,
+            history=files.history,
+            log_dir=best.parent / files.events if files.events else context.layout.logs,
         )
         trainer_spec = context.require(context.selection.trainer, "training.trainer")
         started = time.monotonic()
@@ -126,6 +127,8 @@ class TrainingService:
         """Return the checkpoint to go on from; move away those of a training with other settings."""
         section = context.config.training
         identity_path = context.layout.stage(stage) / IDENTITY
+        from zoo_core.training.history import find_history
+
         data: dict[str, Any] = section_data(context.config, self.sections)
         for key in FREE_KEYS:
             data.get("training", {}).pop(key, None)
@@ -136,7 +139,8 @@ class TrainingService:
             return last
         if not context.follower:
             if known is not None and known != identity:
-                _set_aside(best, last, *best.parent.glob(f"checkpoint-*{''.join(last.suffixes)}"))
+                history = find_history(last, context.selection.task.spec.files.history)
+                _set_aside(best, last, *history.values())
             write_json(identity_path, identity)
         return section.resume_training_from if section is not None else None
 

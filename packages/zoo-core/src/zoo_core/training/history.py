@@ -14,18 +14,21 @@ from zoo_core.errors import RunStoreError
 from zoo_core.runs.files import share_file
 from zoo_core.training.record import Row
 
-STEM = "checkpoint"
+NAME = "checkpoint-{epoch}"
+"""Name of a kept checkpoint, without its suffixes."""
+_EPOCH = "{epoch}"
 
 
-def history_path(last: Path, epoch: int) -> Path:
+def history_path(last: Path, epoch: int, name: str = NAME) -> Path:
     """Return where the state after an epoch, counted from 1, is kept: `checkpoint-3.pth.tar` beside `last.pth.tar`."""
-    return last.with_name(f"{STEM}-{epoch}{''.join(last.suffixes)}")
+    return last.with_name(f"{name.replace(_EPOCH, str(epoch))}{''.join(last.suffixes)}")
 
 
-def find_history(last: Path) -> dict[int, Path]:
+def find_history(last: Path, name: str = NAME) -> dict[int, Path]:
     """Return the kept checkpoints that lie beside the last one, by epoch."""
-    name = re.compile(rf"{STEM}-(\d+){re.escape(''.join(last.suffixes))}")
-    found = ((name.fullmatch(path.name), path) for path in last.parent.glob(f"{STEM}-*"))
+    before, _, after = f"{name}{''.join(last.suffixes)}".partition(_EPOCH)
+    pattern = re.compile(rf"{re.escape(before)}(\d+){re.escape(after)}")
+    found = ((pattern.fullmatch(path.name), path) for path in last.parent.glob(f"{before}*"))
     return {int(match[1]): path for match, path in sorted(found, key=lambda item: item[1].name) if match is not None}
 
 
@@ -39,7 +42,7 @@ def best_epochs(rows: Sequence[Row], column: str, count: int, *, higher: bool) -
     return frozenset(int(row["epoch"]) for row in sorted(rows, key=rank)[:count])
 
 
-def keep_history(last: Path, rows: Sequence[Row], column: str, count: int, *, higher: bool) -> None:
+def keep_history(last: Path, rows: Sequence[Row], column: str, count: int, *, higher: bool, name: str = NAME) -> None:
     """Keep the last checkpoint under the name of its epoch when that is among the best, and drop those that are not.
 
     Raises:
@@ -48,18 +51,18 @@ def keep_history(last: Path, rows: Sequence[Row], column: str, count: int, *, hi
     kept = best_epochs(rows, column, count, higher=higher)
     now = int(rows[-1]["epoch"])
     if now in kept:
-        share_file(last, history_path(last, now))
-    drop_history(last, [epoch for epoch in find_history(last) if epoch not in kept])
+        share_file(last, history_path(last, now, name))
+    drop_history(last, [epoch for epoch in find_history(last, name) if epoch not in kept], name)
 
 
-def drop_history(last: Path, epochs: Sequence[int]) -> None:
+def drop_history(last: Path, epochs: Sequence[int], name: str = NAME) -> None:
     """Delete the kept checkpoints of some epochs.
 
     Raises:
         RunStoreError: When the folder cannot be written.
     """
     for epoch in epochs:
-        path = history_path(last, epoch)
+        path = history_path(last, epoch, name)
         try:
             path.unlink(missing_ok=True)
         except OSError as error:

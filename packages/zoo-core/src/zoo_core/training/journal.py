@@ -50,7 +50,8 @@ class Journal:
         values = ", ".join(
             f"{metric.name} {metric.value:.4g}" for name, metric in measured.items() if name != TRAIN_LOSS
         )
-        text = "Epoch %d/%d: training loss %.4g; validation: %s; %.1f s%s"
+        values = f"validation: {values}" if values else "no validation"
+        text = "Epoch %d/%d: training loss %.4g; %s; %.1f s%s"
         best = ", the best so far" if better else ""
         loss = measured[TRAIN_LOSS].value
         checkpoint = self.callbacks.ModelCheckpoint

@@ -104,7 +104,8 @@ class EpochKeeper(Callback):  # type: ignore[misc] # Lightning is untyped here
         if self._resumed is not None:
             best, source = self._job.best_path, self._resumed.path
             monitor = self._rules.monitor.name
-            note = settle_best(self._record, best, source, monitor) if trainer.is_global_zero else None
+            history = self._job.history
+            note = settle_best(self._record, best, source, monitor, history) if trainer.is_global_zero else None
             state, note = gather_objects((self._record.to_state(), note))[0]
             self._record = TrainingRecord.from_state(state)
             self._notes.extend([note] if note else [])
@@ -155,13 +156,16 @@ class EpochKeeper(Callback):  # type: ignore[misc] # Lightning is untyped here
         losses, rate = self._losses(pl_module), current_rate(trainer.optimizers[0])
         if not math.isfinite(losses[LOSS]):
             raise diverged(losses[LOSS], epoch, rate)
-        found = self._validate(trainer, pl_module)
+        found = self._validate(trainer, pl_module) if self._validates(epoch) else None
+        self._agree_on_skipped(pl_module)
         trained = MetricValue(name=TRAIN_LOSS, value=losses[LOSS], higher_is_better=False, split=TRAIN)
-        measured = {**found.by_name, TRAIN_LOSS: trained}
-        pl_module.rate.end_epoch(epoch, measured)
+        measured = {**({} if found is None else found.by_name), TRAIN_LOSS: trained}
         self._add_row(epoch, rate, losses, found)
-        better = self._take_best(epoch, measured, found)
-        stops = self._stops(epoch, measured)
+        better = stops = False
+        if found is not None:
+            pl_module.rate.end_epoch(epoch, measured)
+            better = self._take_best(epoch, measured, found)
+            stops = self._stops(epoch, measured)
         if better and trainer.is_global_zero:
             self._write_candidate(pl_module)
         self._save(trainer, epoch + 1, 0)
@@ -201,6 +205,15 @@ class EpochKeeper(Callback):  # type: ignore[misc] # Lightning is untyped here
         names = list(dict.fromkeys(name for sums, _ in parts for name in sums))
         return {name: sum(sums.get(name, 0.0) for sums, _ in parts) / images for name in names}
 
+    def _validates(self, epoch: int) -> bool:
+        """Tell whether an epoch, counted from 0, ends with a validation; the last one always does."""
+        done = epoch + 1
+        return done % self._job.training.validation_epochs == 0 or done >= self._rules.epochs
+
+    def _agree_on_skipped(self, learner: Learner) -> None:
+        for skipped in gather_objects(learner.loader.skipped):
+            self._record.add_skipped(skipped)
+
     def _validate(self, trainer: Trainer, learner: Learner) -> Validation:
         self._agree_on_statistics(trainer, learner)
         found = validate(
@@ -214,8 +227,6 @@ class EpochKeeper(Callback):  # type: ignore[misc] # Lightning is untyped here
             mirrored=self._job.training.tta > 0,
         )
         learner.train()
-        for skipped in gather_objects(learner.loader.skipped):
-            self._record.add_skipped(skipped)
         for skip in found.skipped:
             if skip.path not in self._record.skipped and trainer.is_global_zero:
                 log.warning("Left out of the validation: %s: %s", skip.path, skip.reason)
@@ -229,11 +240,12 @@ class EpochKeeper(Callback):  # type: ignore[misc] # Lightning is untyped here
             for model in {id(model): model for model in (learner.model, learner.best_model)}.values():
                 distribute_bn(model, trainer.world_size, reduce=how == "reduce")
 
-    def _add_row(self, epoch: int, rate: float, losses: Mapping[str, float], found: Validation) -> None:
+    def _add_row(self, epoch: int, rate: float, losses: Mapping[str, float], found: Validation | None) -> None:
         row: Row = {"epoch": epoch + 1, "lr": rate, TRAIN_LOSS: losses[LOSS]}
         row.update({f"train_{name}": value for name, value in losses.items() if name != LOSS})
-        row[f"val_{LOSS}"] = found.by_name[LOSS].value
-        row.update({f"val_{metric.name}": metric.value for metric in found.metrics if metric.name != LOSS})
+        if found is not None:
+            row[f"val_{LOSS}"] = found.by_name[LOSS].value
+            row.update({f"val_{metric.name}": metric.value for metric in found.metrics if metric.name != LOSS})
         row["seconds"] = time.monotonic() - self._started
         self._record.rows.append(row)
 
@@ -265,8 +277,9 @@ class EpochKeeper(Callback):  # type: ignore[misc] # Lightning is untyped here
     def _keep_history(self) -> None:
         name, count = self._rules.monitor.name, self._job.training.checkpoint_hist
         column = name if name == TRAIN_LOSS else f"val_{name}"
-        if self._record.rows:
-            keep_history(self._job.last_path, self._record.rows, column, count, higher=self._rules.higher)
+        job, rows = self._job, self._record.rows
+        if rows:
+            keep_history(job.last_path, rows, column, count, higher=self._rules.higher, name=job.history)
 
     def _write_candidate(self, learner: Learner) -> None:
         """Write the best weights beside their place; they are moved there once the checkpoint knows of them."""
@@ -295,7 +308,8 @@ class EpochKeeper(Callback):  # type: ignore[misc] # Lightning is untyped here
 
     def _close_bar(self, measured: Mapping[str, MetricValue]) -> None:
         name = self._rules.monitor.name
-        self._last = {f"val_{name}" if name != TRAIN_LOSS else name: measured[name].value}
+        if name in measured:
+            self._last = {f"val_{name}" if name != TRAIN_LOSS else name: measured[name].value}
         if self._bar is not None:
             self._bar.advance(0, **{LOSS: measured[TRAIN_LOSS].value}, **self._last)
         self._bars.close()

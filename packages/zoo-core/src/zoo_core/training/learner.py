@@ -18,7 +18,7 @@ from zoo_core.errors import UserError
 from zoo_core.training.ema import WeightAverage
 from zoo_core.training.layers import channels_last
 from zoo_core.training.monitor import LOSS
-from zoo_core.training.optimizer import build_optimizer
+from zoo_core.training.optimizer import build_optimizer, shares_of
 from zoo_core.training.resume import Resumed
 from zoo_core.training.schedule import LearningRate, current_rate
 from zoo_core.training.validation import loss_parts
@@ -108,7 +108,8 @@ class Learner(LightningModule):  # type: ignore[misc] # Lightning is untyped her
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Build optimizer and schedule; the schedule is ours to step."""
         section = self.training_section
-        optimizer = build_optimizer(self.model, self.criterion, section.optimizer, self._initial_rate)
+        share = shares_of(self.model, section)
+        optimizer = build_optimizer(self.model, self.criterion, section.optimizer, self._initial_rate, share)
         self.rate = self._build_rate(optimizer)
         if self._resumed is not None:
             self.rate.restore(self._resumed.rate)
@@ -136,6 +137,8 @@ class Learner(LightningModule):  # type: ignore[misc] # Lightning is untyped her
         self.train()
         self.loader.set_epoch(self.current_epoch)
         self.rate.begin_epoch(self.current_epoch)
+        if callable(begin := getattr(self.criterion, "set_epoch", None)):
+            begin(self.current_epoch, self.rate.epochs)
         self.meter = LossMeter()
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,6 +17,8 @@ from zoo_core.training.layers import classifier_layers
 _SQUARE_ROOT_NAMES = ("ada", "lamb")
 CONFIGURATION = "pretrained_cfg"
 """Attribute in which timm looks for the name of a model's classifier."""
+Share = Callable[[str], float]
+"""Return for the name of a parameter its share of the learning rate."""
 DEFAULT_MOMENTUM = OptimizerSection.model_fields["momentum"].default
 
 
@@ -35,8 +37,18 @@ def learning_rate(training: TrainingSection, world: int) -> float:
     return float(section.lr_base * (ratio**0.5 if scale == "sqrt" else ratio))
 
 
+def shares_of(model: torch.nn.Module, training: TrainingSection) -> Share | None:
+    """Return how the learning rate is divided among the parts of a model, where the `training` section says so."""
+    grouping = training.optimizer.grouping
+    return None if grouping is None else grouping.load()(model, training)
+
+
 def build_optimizer(
-    model: torch.nn.Module, criterion: torch.nn.Module, section: OptimizerSection, lr: float
+    model: torch.nn.Module,
+    criterion: torch.nn.Module,
+    section: OptimizerSection,
+    lr: float,
+    share: Share | None = None,
 ) -> torch.optim.Optimizer:
     """Build timm's optimizer over the model's trainable parameters; those of the loss join without weight decay.
 
@@ -66,11 +78,25 @@ def build_optimizer(
             raise MissingError(msg, hint="Install what the message names, or choose another optimizer.") from error
         msg = f"training.optimizer: {name} refuses its settings: {error}"
         raise UserError(msg, hint="Change or remove the setting that the message names.") from error
+    if share is not None:
+        _divide(optimizer, model, share, lr)
     own = [parameter for parameter in criterion.parameters() if parameter.requires_grad]
     if own:
         optimizer.add_param_group({"params": own, "weight_decay": 0.0})
     built: torch.optim.Optimizer = optimizer
     return built
+
+
+def _divide(optimizer: torch.optim.Optimizer, model: torch.nn.Module, share: Share, lr: float) -> None:
+    """Divide every group of parameters by their shares of the learning rate, in place."""
+    shares = {id(parameter): share(name) for name, parameter in model.named_parameters()}
+    divided = []
+    for group in optimizer.param_groups:
+        for part in sorted({shares[id(parameter)] for parameter in group["params"]}):
+            members = [parameter for parameter in group["params"] if shares[id(parameter)] == part]
+            scale = part * group.get("lr_scale", 1.0)
+            divided.append({**group, "params": members, "lr_scale": scale, "lr": lr * scale})
+    optimizer.param_groups[:] = divided
 
 
 @contextmanager

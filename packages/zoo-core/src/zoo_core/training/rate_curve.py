@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
+from zoo_core.config.lr_scheduler_section import PLATEAU
 from zoo_core.config.sections import TrainingSection
-from zoo_core.config.training_rules import PLATEAU
 from zoo_core.errors import UserError
 from zoo_core.results import MetricValue
 from zoo_core.training.optimizer import learning_rate
@@ -43,13 +43,14 @@ def rate_curve(training: TrainingSection, seed: int) -> RateCurve:
     refuse_plateau(training)
     rate = learning_rate(training, training.devices * training.num_nodes)
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=rate)
-    by_updates = training.lr_scheduler.sched_on_updates
+    section = training.lr_scheduler
+    by_updates = section.sched_on_updates or section.builder is not None
     schedule = build_rate(
         optimizer, training, rate, updates_per_epoch=UPDATES, seed=seed, monitor=NO_METRIC, measured={}
     )
     epochs: list[float] = []
     rates: list[float] = []
-    for epoch in range(training.lr_scheduler.start_epoch or 0, schedule.epochs):
+    for epoch in range(section.start_epoch or 0, schedule.epochs):
         schedule.begin_epoch(epoch)
         for update in range(UPDATES if by_updates else 1):
             epochs.append(epoch + update / UPDATES)

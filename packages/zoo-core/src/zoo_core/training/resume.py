@@ -13,7 +13,7 @@ from zoo_core.config.values import IndexList
 from zoo_core.errors import RunStoreError, UserError
 from zoo_core.protocols import TrainJob
 from zoo_core.training.checkpoint import load_into, read_checkpoint, read_metadata, save_weights
-from zoo_core.training.history import history_path
+from zoo_core.training.history import NAME, history_path
 from zoo_core.training.layers import without_splits
 from zoo_core.training.record import TrainingRecord
 
@@ -185,7 +185,9 @@ def describe_best(record: TrainingRecord, monitor: str, *, average: bool, dropou
     }
 
 
-def settle_best(record: TrainingRecord, best: Path, resumed_from: Path, monitor: str) -> str | None:
+def settle_best(
+    record: TrainingRecord, best: Path, resumed_from: Path, monitor: str, history: str = NAME
+) -> str | None:
     """Make the file of best weights agree with the record after an interruption; return a note when it cannot.
 
     The weights of the best epoch are where a training leaves them, or still waiting, or beside the checkpoint of
@@ -206,7 +208,7 @@ def settle_best(record: TrainingRecord, best: Path, resumed_from: Path, monitor:
             _copy(place, best)
         candidate_path(best).unlink(missing_ok=True)
         return None
-    kept = history_path(resumed_from, record.best_epoch)
+    kept = history_path(resumed_from, record.best_epoch, history)
     if kept.is_file() and _extract(kept, best, record, monitor):
         return None
     lost = record.best_epoch

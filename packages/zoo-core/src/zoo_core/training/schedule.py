@@ -302,6 +302,9 @@ def build_rate(
             relative=False,
             shown=bool(reduce.verbose),
         )
+    if section.builder is not None:
+        own: LearningRate = section.builder.load()(optimizer, training, rate, updates_per_epoch)
+        return own
     if section.sched == "plateau":
         return PlateauRate(
             optimizer,

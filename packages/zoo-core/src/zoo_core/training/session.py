@@ -223,7 +223,8 @@ class Session:
             raise UserError(msg, hint="Raise training.epochs, or leave the metric as it was.")
         if self._rank == 0:
             source = job.resume_from or job.last_path
-            if (lost := settle_best(record, job.best_path, source, self._monitor.name)) is not None:
+            lost = settle_best(record, job.best_path, source, self._monitor.name, job.history)
+            if lost is not None:
                 raise UserError(lost, hint="The training was finished. Start it again, or raise training.epochs.")
             record.write(job.work_dir)
             record.write_table(job.best_path.parent)

@@ -23,7 +23,7 @@ from zoo_core.training.hardware import (
     torch_settings,
 )
 from zoo_core.training.layers import prepare_layers
-from zoo_core.training.optimizer import build_optimizer, learning_rate
+from zoo_core.training.optimizer import build_optimizer, learning_rate, shares_of
 from zoo_core.training.processes import LocalEnvironment, followers, leave_group
 from zoo_core.training.session import Session
 from zoo_core.training.silence import SilentProgress, quiet_libraries
@@ -57,7 +57,8 @@ class LightningTrainer:
         """
         choose_hardware(self.device, training)
         prepare_layers(model, training, 0)
-        build_optimizer(model, task.criterion(), training.optimizer, learning_rate(training, 1))
+        rate, share = learning_rate(training, 1), shares_of(model, training)
+        build_optimizer(model, task.criterion(), training.optimizer, rate, share)
 
     def fit(self, job: TrainJob) -> TrainOutcome:
         """Train until the last epoch or an early stop; go on from `job.resume_from` where it is given.

@@ -11,12 +11,14 @@ from zoo_core.config.dialects import (
     lr_callbacks,
     model_input,
     st_400,
+    st_detection,
     st_v3,
 )
 from zoo_core.config.dialects.moves import Moves
 
 DIALECTS = (
     st_v3.rewrite,
+    st_detection.rewrite,
     keras_optimizers.rewrite,
     lr_callbacks.rewrite,
     st_400.rewrite,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -23,7 +23,7 @@ class Finding:
     """State one fact about the data, with the images it is about."""
 
     kind: str
-    """`unreadable`, `shared`, `contradiction`, `empty_class`, `repeated`, `imbalance`."""
+    """`unreadable`, `shared`, `contradiction`, `empty_class`, `repeated`, `imbalance`, or a word of the data set's."""
     problem: bool
     """Whether it must be mended; the others are worth knowing."""
     text: str
@@ -45,8 +45,12 @@ class _Copy:
 
 def find_all(surveys: Sequence[Survey]) -> tuple[Finding, ...]:
     """Return everything that surveys tell, problems first."""
-    found = [*_unreadable(surveys), *_duplicates(surveys), *_classes(surveys)]
-    return tuple(sorted(found, key=lambda finding: not finding.problem))
+    return sort_findings([*_unreadable(surveys), *_duplicates(surveys), *_classes(surveys)])
+
+
+def sort_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return findings with the problems first, otherwise in their order."""
+    return tuple(sorted(findings, key=lambda finding: not finding.problem))
 
 
 def _unreadable(surveys: Sequence[Survey]) -> Iterator[Finding]:

@@ -79,9 +79,9 @@ class LadderRecord:
             self._known = {entry["key"]: entry for entry in data.get("rungs", [])}
 
     def known(self, name: str, recipe: Recipe) -> Rung | None:
-        """Return the rung of a recipe when it was measured before and its model is there."""
+        """Return the rung of a recipe when it was measured before; its model can be made again."""
         entry = self._known.get(recipe.key)
-        if entry is None or not self.model_path(recipe).is_file():
+        if entry is None:
             return None
         return Rung(
             name=name,

@@ -1,0 +1,1 @@
+"""Own the data set of drawn figures: pictures whose boxes, keypoints and identities are known exactly."""

@@ -1,0 +1,127 @@
+"""Own the texts beside the pictures: what the folder holds, and a configuration that trains on it."""
+
+from __future__ import annotations
+
+from zoo_core.data.shapes.identities import HEIGHT, WIDTH
+from zoo_core.data.shapes.plan import CAMERAS, ShapesPlan
+from zoo_core.data.shapes.scenes import CLASSES
+
+STRIDE = 32
+"""Sides of a detector's input are multiples of it."""
+
+
+def readme(plan: ShapesPlan, version: str) -> str:
+    """Return the text that says what is in the folder and how to make it again."""
+    splits, crops = plan.splits, plan.crops
+    return f"""\
+Drawn figures, with boxes, keypoints and identities that are known exactly.
+Made by zoo {version}; the same numbers give the same files again:
+
+  zoo data make shapes --output DIR --images {plan.images} --size {plan.size} --seed {plan.seed} \
+--identities {plan.identities}
+
+images/{{train,val,test}}
+  {splits["train"]}, {splits["val"]} and {splits["test"]} pictures of {plan.size} x {plan.size} pixels with 1 to 5 \
+figures each: {", ".join(CLASSES)}.
+
+annotations/instances_{{train,val,test}}.json
+  COCO format. Boxes, areas and outlines are those of the whole figure, the parts that another one hides too.
+
+annotations/person_keypoints_{{train,val,test}}.json
+  COCO format, 17 keypoints of every person on the same pictures. Flags: 0 not labelled (behind the head),
+  1 hidden by the person itself or by a figure in front, 2 visible.
+
+pose/{{train,val,test}}
+  As many pictures of one large person each, and beside each a text file with the line
+  class cx cy w h x1 y1 v1 ... x17 y17 v17, in shares of the picture; v is 1 for a labelled point and 0 for another.
+
+reid/{{train,query,gallery}}
+  {crops["train"]}, {crops["query"]} and {crops["gallery"]} pictures of {WIDTH} x {HEIGHT} pixels, named \
+<identity>_c<camera>_<number>.jpg.
+  {plan.identities} identities seen by {CAMERAS} cameras; the {plan.training_identities} of train are not among the \
+others.
+
+detection.yaml
+  Trains a small detector on the pictures, quantizes it and evaluates it: zoo run detection.yaml
+"""
+
+
+def detection_config(plan: ShapesPlan) -> str:
+    """Return the YAML of a training of the smallest ST_YOLOD, with paths relative to the file itself."""
+    side = max(STRIDE, round(plan.size / STRIDE) * STRIDE)
+    return f"""\
+# Drawn figures: train, quantize, evaluate. From this folder: zoo run detection.yaml
+
+operation_mode: chain_tqe
+use_case: detection
+
+general:
+  project_name: shapes
+  global_seed: 42
+
+model:
+  framework: torch
+  model_type: st_yolod
+  model_name: st_yolodv2pico_actrelu_pt
+  pretrained: False
+  input_shape: [3, {side}, {side}]
+  num_classes: {len(CLASSES)}
+
+dataset:
+  format: coco
+  dataset_name: coco
+  class_names: [{", ".join(CLASSES)}]
+  train_images_path: images/train
+  train_annotations_path: annotations/instances_train.json
+  val_images_path: images/val
+  val_annotations_path: annotations/instances_val.json
+  test_images_path: images/test
+  test_annotations_path: annotations/instances_test.json
+  quantization_path: images/train
+  quantization_split: 0.3
+  prediction_path: images/test
+
+preprocessing:
+  rescaling: {{scale: 1/255, offset: 0}}
+  resizing: {{interpolation: bilinear, aspect_ratio: fit}}
+  color_mode: rgb
+
+data_augmentation:
+  mosaic_prob: 0.5
+  mosaic_scale: (0.5, 1.5)
+  enable_mixup: False
+  degrees: 10.0
+  translate: 0.1
+  shear: 2.0
+  hsv_prob: 1.0
+  flip_prob: 0.5
+  multiscale_range: 0
+
+training:
+  trainer_name: yolod
+  batch_size: 16
+  epochs: 60
+  warmup_epochs: 1
+  scheduler: yoloxwarmcos
+  no_aug_epochs: 15
+  ema: True
+  eval_interval: 5
+  optimizer:
+    SGD:
+      learning_rate: 0.02
+      momentum: 0.9
+      warmup_lr: 0.0
+      min_lr_ratio: 0.05
+      weight_decay: 5e-4
+
+postprocessing:
+  confidence_thresh: 0.001
+  NMS_thresh: 0.5
+  IoU_eval_thresh: 0.5
+  max_detection_boxes: 100
+
+quantization:
+  quantizer: onnx_quantizer
+  quantization_type: PTQ
+  granularity: per_channel
+"""

@@ -1,0 +1,1 @@
+"""Own the networks that several use cases are built on."""

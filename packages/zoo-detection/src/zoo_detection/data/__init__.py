@@ -1,0 +1,1 @@
+"""Own the data sets: reading COCO, Pascal VOC and YOLO Darknet, judging them, writing each of them."""

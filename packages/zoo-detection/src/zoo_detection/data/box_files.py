@@ -1,0 +1,145 @@
+"""Own the access to image files with their boxes, and what can be said about these boxes."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from zoo_core.data.images import read_image
+from zoo_core.data.inspection.findings import Finding
+from zoo_core.data.inspection.labels import LabelStatistics
+from zoo_core.errors import DataError, UnreadableImageError
+from zoo_core.protocols import ImageDataset, Progress, Sample
+from zoo_detection.data.findings import box_findings
+from zoo_detection.data.problems import SHOWN
+from zoo_detection.data.statistics import box_statistics
+from zoo_detection.data.table import BoxTable, Labels
+from zoo_detection.labels import BoxLabels
+
+
+class BoxFiles:
+    """Read image files one at a time; their boxes are known without reading.
+
+    Boxes that are empty, inverted or of an unknown class are left out of `targets`. Boxes that reach over the border
+    stay as they are, because evaluation counts them so; what is trained on is cut at the border with the image.
+    """
+
+    def __init__(self, table: BoxTable) -> None:
+        self.table = table
+        """Everything the annotations say, faults included."""
+        self.targets: Sequence[BoxLabels] = Labels(table.with_boxes(table.usable))
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return len(self.table)
+
+    def __getitem__(self, index: int) -> Sample:
+        """Read one image.
+
+        Raises:
+            UnreadableImageError: When the file is missing or damaged, or its size is not that of the annotation.
+        """
+        path = self.table.paths[index]
+        labels = self.targets[index]
+        image = read_image(path)
+        if image.size != labels.size:
+            image = _as_annotated(path, image, labels.size)
+        return Sample(image, labels, str(path))
+
+    def name(self, index: int) -> str:
+        """Return the path of one image."""
+        return str(self.table.paths[index])
+
+    def chosen(self, indices: Iterable[int]) -> BoxFiles:
+        """Return some of the images, in the given order."""
+        return BoxFiles(self.table.with_images(indices))
+
+    def labelled(self) -> BoxFiles:
+        """Return the images with at least one box that is trained on."""
+        rows = self.table.usable & ~self.table.crowd
+        counts = np.bincount(self.table.images[rows], minlength=len(self))
+        return self.chosen(np.flatnonzero(counts).tolist())
+
+    def label_counts(self) -> Mapping[str, int]:
+        """Return the number of boxes of each class, crowds included."""
+        table = self.table
+        counts = np.bincount(table.classes[table.usable], minlength=len(table.names))
+        return {name: int(count) for name, count in zip(table.names, counts, strict=True)}
+
+    def label_findings(self, split: str) -> Sequence[Finding]:
+        """Return what is wrong or odd about the boxes."""
+        return box_findings(self.table, split)
+
+    def label_statistics(self) -> LabelStatistics:
+        """Return numbers, sizes, shapes and places of the boxes."""
+        return box_statistics(self.table.with_boxes(self.table.usable))
+
+
+class PlainImages:
+    """Read image files that have no boxes."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self.paths = tuple(paths)
+        self.targets: Sequence[Any] = (None,) * len(self.paths)
+
+    def __len__(self) -> int:
+        """Return the number of files."""
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> Sample:
+        """Read one file.
+
+        Raises:
+            UnreadableImageError: When the file is empty, truncated or no image.
+        """
+        return Sample(read_image(self.paths[index]), None, str(self.paths[index]))
+
+    def name(self, index: int) -> str:
+        """Return the path of one file."""
+        return str(self.paths[index])
+
+
+def check_images(datasets: Iterable[ImageDataset | None], progress: Progress | None) -> None:
+    """Decode every image.
+
+    Raises:
+        DataError: Listing those that cannot be decoded or have another size than their annotations say.
+    """
+    wanted = {dataset.name(i): (dataset, i) for dataset in datasets if dataset is not None for i in range(len(dataset))}
+    bad = []
+    with nullcontext() if progress is None else progress.track("Checking images", len(wanted)) as bar:
+        for name in sorted(wanted):
+            dataset, index = wanted[name]
+            try:
+                dataset[index]
+            except UnreadableImageError as error:
+                bad.append(str(error))
+            if bar is not None:
+                bar.advance()
+    if bad:
+        more = f"\n  ... and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
+        listed = "".join(f"\n  {line}" for line in bad[:SHOWN])
+        raise DataError(
+            f"{len(bad)} of {len(wanted)} images cannot be used:{listed}{more}",
+            hint="Mend or remove these images, or set dataset.check_image_files to False to leave them out.",
+        )
+
+
+def _as_annotated(path: Path, upright: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Return the image as the file stores it where that, and not the upright one, is what was annotated."""
+    if upright.size == size[::-1]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path) as stored:
+                stored.load()
+                if stored.size == size:
+                    return stored.copy()
+    (width, height), (annotated_width, annotated_height) = upright.size, size
+    cause = f"the image has {width}x{height} pixels, its annotation is made for {annotated_width}x{annotated_height}"
+    raise UnreadableImageError(str(path), cause)

@@ -1,0 +1,1 @@
+"""Own the families of detectors, by the names of `model.model_type`."""

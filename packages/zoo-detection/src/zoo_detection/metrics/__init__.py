@@ -1,0 +1,1 @@
+"""Own the measures of detectors and the files that show them."""

@@ -1,0 +1,126 @@
+"""Own the files of an evaluation: tables of classes and confusions, and the pictures of curves and confusions."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from zoo_detection.metrics.single_overlap import CONFIDENCES, RECALLS, SingleOverlap
+
+COLUMNS = ("class", "ap", "ap50", "precision", "recall", "f1", "boxes")
+BACKGROUND = "background"
+CELLS_WITH_NUMBERS = 20
+"""Largest number of classes for which the cells carry their counts."""
+CELLS_WITH_NAMES = 60
+"""Largest number of classes for which the axes carry the names."""
+CURVES_WITH_NAMES = 20
+"""Largest number of classes of which every curve is named."""
+LIGHT_ABOVE = 0.5
+PERCENT = 100
+
+
+def write_per_class_csv(path: Path, rows: Iterable[Mapping[str, Any]]) -> Path:
+    """Write one class per line: percents with two decimals, and the number of true boxes."""
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(COLUMNS)
+        for row in rows:
+            writer.writerow([row["class"], *(f"{row[key]:.2f}" for key in COLUMNS[1:-1]), row["boxes"]])
+    return path
+
+
+def write_confusion_csv(path: Path, counts: npt.NDArray[np.int64], names: Sequence[str]) -> Path:
+    """Write counts of shape (C + 1, C + 1): row = true class, column = found class, background last."""
+    labels = [*names, BACKGROUND]
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["true \\ found", *labels])
+        for label, row in zip(labels, counts.tolist(), strict=True):
+            writer.writerow([label, *row])
+    return path
+
+
+def write_confusion_png(path: Path, counts: npt.NDArray[np.int64], names: Sequence[str], title: str) -> Path:
+    """Draw the matrix, coloured by the share of each true class."""
+    labels = [_plain(name) for name in (*names, BACKGROUND)]
+    size = min(16.0, max(4.0, 1.5 + 0.45 * len(labels)))
+    figure, axes = _figure(size, size)
+    totals = counts.sum(axis=1, keepdims=True)
+    shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
+    axes.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0, interpolation="nearest")
+    axes.set_title(title, fontsize=9)
+    axes.set_xlabel("found class")
+    axes.set_ylabel("true class")
+    if len(labels) <= CELLS_WITH_NAMES:
+        axes.set_xticks(range(len(labels)), labels, rotation=90)
+        axes.set_yticks(range(len(labels)), labels)
+    if len(labels) <= CELLS_WITH_NUMBERS:
+        for (row, column), number in np.ndenumerate(counts):
+            colour = "white" if shares[row, column] > LIGHT_ABOVE else "black"
+            axes.text(column, row, str(number), ha="center", va="center", color=colour, fontsize=8)
+    figure.savefig(path, dpi=100)
+    return path
+
+
+def write_precision_recall_png(path: Path, measured: SingleOverlap, names: Sequence[str]) -> Path:
+    """Draw the precision over the recall of every class and their mean."""
+    figure, axes = _figure(8.0, 6.0)
+    curves = [(names[number], one.precisions, one.average_precision) for number, one in measured.by_class.items()]
+    _draw(axes, np.linspace(0, 1, RECALLS), curves, "AP")
+    axes.set_title(f"Precision and recall at IoU {measured.overlap:g}")
+    axes.set_xlabel("recall")
+    axes.set_ylabel("precision")
+    figure.savefig(path, dpi=100)
+    return path
+
+
+def write_f1_png(path: Path, measured: SingleOverlap, names: Sequence[str]) -> Path:
+    """Draw F1 over the confidence of every class and their mean."""
+    figure, axes = _figure(8.0, 6.0)
+    curves = [(names[number], one.f1_by_confidence, one.f1) for number, one in measured.by_class.items()]
+    _draw(axes, np.linspace(0, 1, CONFIDENCES), curves, "F1")
+    axes.axvline(measured.best_confidence, color="black", linewidth=0.8, linestyle="--")
+    axes.set_title(f"F1 at IoU {measured.overlap:g}; best confidence for all classes {measured.best_confidence:.3f}")
+    axes.set_xlabel("confidence")
+    axes.set_ylabel("F1")
+    figure.savefig(path, dpi=100)
+    return path
+
+
+def _draw(
+    axes: Axes, places: npt.NDArray[np.float64], curves: Sequence[tuple[str, npt.NDArray[np.float64], float]], what: str
+) -> None:
+    """Draw curves that are given by name, heights and a number for the legend, and the mean of all."""
+    named = len(curves) <= CURVES_WITH_NAMES
+    for name, heights, value in curves:
+        label = f"{_plain(name)}  {what} {PERCENT * value:.1f} %" if named else None
+        axes.plot(places, heights, linewidth=1.2 if named else 0.5, alpha=0.9 if named else 0.4, label=label)
+    if curves:
+        mean = np.mean([heights for _, heights, _ in curves], axis=0)
+        value = float(np.mean([value for *_, value in curves]))
+        label = f"mean of {len(curves)} classes  {what} {PERCENT * value:.1f} %"
+        axes.plot(places, mean, color="black", linewidth=2.0, label=label)
+        axes.legend(fontsize=8)
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 1.02)
+    axes.grid(visible=True, linewidth=0.4)
+
+
+def _figure(width: float, height: float) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, figure.add_subplot()
+
+
+def _plain(name: str) -> str:
+    """Return a name that matplotlib neither reads as a formula nor leaves out of the legend."""
+    plain = name.replace("$", r"\$")
+    return f" {plain}" if plain.startswith("_") else plain
