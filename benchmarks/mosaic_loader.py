@@ -29,10 +29,10 @@ from zoo_detection.augmentation.plan import Augmentation
 from zoo_detection.augmentation.transform import DetectionTrainTransform
 from zoo_detection.labels import BoxLabels
 
-ROUNDS = 5
+ROUNDS = 7
 LIMIT = 1.5
 SIDE = 416
-IMAGES = 200
+IMAGES = 80
 PHOTOS = 40
 BOXES = 8
 DEGREES, SHEAR, SHIFT, SCALES = 10.0, 2.0, 0.1, (0.5, 1.5)

@@ -1,7 +1,9 @@
 """Measure the time from a detector's outputs to what counts as found, image by image.
 
 Batches of 8 images of 640 x 640 pixels with 80 classes and random objects, on two threads. About a tenth of the boxes
-has a score above 0.001, the smallest that evaluation keeps. Usage: python benchmarks/postprocessing.py [ROUNDS]
+has a score above 0.001, the smallest that evaluation keeps. What is judged is the processor time of all threads
+together: it is no less than the time on the clock of an idle machine, and other programs do not lengthen it.
+Usage: python benchmarks/postprocessing.py [ROUNDS]
 """
 
 from __future__ import annotations
@@ -66,11 +68,9 @@ def make_scene(generator: np.random.Generator) -> Scene:
     boxes[..., :2] += generator.normal(0, 0.08, (BATCH, count, 2)) * boxes[..., 2:]
     boxes[..., 2:] *= np.exp(generator.normal(0, 0.15, (BATCH, count, 2)))
     logits = generator.normal(-2.0, 1.5, (BATCH, count, CLASSES))
-    np.put_along_axis(logits, kinds[images, nearest][..., None], (2.5 - 4 * near)[..., None], axis=2)
-    strength = logits.max(axis=2) - 3 * near
-    logits += (logit(CONFIDENCE) - np.quantile(strength, 1 - PASSING) - 3 * near)[..., None]
-    tall = np.clip(logits, -16, None) * np.where(logits > logit(CONFIDENCE), 0.45, 1.0)
-    return Scene(boxes.astype(np.float32), tall.astype(np.float32), places)
+    np.put_along_axis(logits, kinds[images, nearest][..., None], (10 - 12 * near)[..., None], axis=2)
+    logits += logit(CONFIDENCE) - np.quantile(logits.max(axis=2), 1 - PASSING)
+    return Scene(boxes.astype(np.float32), logits.astype(np.float32), places)
 
 
 def cells(stride: int) -> npt.NDArray[np.float32]:
@@ -87,7 +87,7 @@ def as_yolod(scene: Scene) -> tuple[Family, Arrays]:
     shifts = (scene.boxes[..., :2] - corner) / scene.places[:, 2:]
     sizes = np.log(scene.boxes[..., 2:] / scene.places[:, 2:])
     best = scene.logits.max(axis=2, keepdims=True)
-    objectness = best + 0.5
+    objectness = best + 0.2  # times sigmoid(1.5), small probabilities stay what they are
     classes = scene.logits - best + 1.5
     family = find("st_yolod").build(InputSpec(3, SIDE, SIDE), CLASSES)
     return family, [np.concatenate([shifts, sizes], axis=2), objectness, classes]
@@ -112,14 +112,17 @@ def as_ssd(scene: Scene) -> tuple[Family, Arrays]:
     return family, [deltas.astype(np.float32), logits]
 
 
-def best_time(processing: PostProcessing, outputs: Sequence[npt.NDArray[np.float32]], rounds: int) -> float:
-    """Return the shortest time of a batch, in milliseconds per image."""
+def best_times(
+    processing: PostProcessing, outputs: Sequence[npt.NDArray[np.float32]], rounds: int
+) -> tuple[float, float]:
+    """Return the shortest time of a batch on the clock and of the processor, in milliseconds per image."""
     times = []
     for _ in range(rounds + 1):
-        started = time.perf_counter()
+        started = time.perf_counter(), time.process_time()
         processing(outputs)
-        times.append(time.perf_counter() - started)
-    return 1000 * min(times[1:]) / BATCH
+        times.append((time.perf_counter() - started[0], time.process_time() - started[1]))
+    clock, processor = (1000 * min(column) / BATCH for column in zip(*times[1:], strict=True))
+    return clock, processor
 
 
 def main() -> int:
@@ -133,12 +136,13 @@ def main() -> int:
         processing = PostProcessing(family, confidence=CONFIDENCE, overlap=OVERLAP, limit=LIMIT)
         candidates = np.mean([len(one) for one in family.candidates(outputs, CONFIDENCE)])
         kept = np.mean([len(one) for one in processing(outputs)])
-        milliseconds = best_time(processing, outputs, rounds)
-        judged = milliseconds if name == JUDGED else judged
-        print(f"{name:9} {milliseconds:6.2f} ms per image, {candidates:7.0f} candidates, {kept:4.0f} kept")
-    print(
-        f"ratio {judged / LIMIT_MS:.2f} of the limit of {LIMIT_MS} ms for {JUDGED}, batches of {BATCH}, best of {rounds}"
-    )
+        clock, processor = best_times(processing, outputs, rounds)
+        judged = processor if name == JUDGED else judged
+        print(
+            f"{name:9} {processor:6.2f} ms of the processor per image, {clock:6.2f} ms on the clock;"
+            f" {candidates:5.0f} candidates, {kept:4.0f} kept"
+        )
+    print(f"{JUDGED}: {judged / LIMIT_MS:.2f} of the limit of {LIMIT_MS} ms; batches of {BATCH}, best of {rounds}")
     return 0 if judged <= LIMIT_MS else 1
 
 

@@ -15,7 +15,7 @@ HEAVY = tuple(
     ]
 )
 PLUGINS = sorted(path for path in ROOT.glob("packages/zoo-*") if path.name != "zoo-core")
-HEAVY_FOLDERS = {"training", "data", "export", "quantization", "inference", "reporting"}
+HEAVY_FOLDERS = {"training", "data", "export", "quantization", "inference", "reporting", "networks"}
 """Folders of zoo-core that are reached only when a stage runs."""
 LIGHT_STEMS = {"__init__", "__main__", "plugin", "config"}
 """Modules of the other packages that are loaded to list and check their components."""

@@ -154,3 +154,51 @@ def test_processes_are_limited_by_shared_memory(monkeypatch: pytest.MonkeyPatch,
     assert choose_workers(8, Payload(10_000), None, batch_bytes=room // 1000) == 8
     assert choose_workers(8, Payload(10_000), None, batch_bytes=room // 10) == 3
     assert choose_workers(8, Payload(10_000), None, batch_bytes=room) == 0
+
+
+class Pairs:
+    """Add to each image a random other one of the data set; `load` reads by itself."""
+
+    told: list[int]
+
+    def __init__(self) -> None:
+        self.told = []
+
+    def set_dataset(self, dataset: Any) -> None:
+        self.dataset = dataset
+        self.told.append(len(dataset))
+
+    def __call__(self, sample: Any) -> tuple[torch.Tensor, Any]:
+        partner = self.dataset[int(torch.randint(len(self.dataset), ()))]
+        prepare = PlainTask().preprocessing
+        return prepare(sample.image) + prepare(partner.image), sample.target
+
+
+class ReadingPairs(Pairs):
+    def load(self, index: int) -> tuple[torch.Tensor, Any]:
+        return self(self.dataset[index])
+
+
+class PairsTask(PlainTask):
+    def __init__(self, transform: Any) -> None:
+        super().__init__()
+        self.transform = transform
+
+    def train_transform(self) -> Any:
+        return self.transform
+
+
+@pytest.mark.usefixtures("_many_workers")
+@pytest.mark.parametrize("kind", [Pairs, ReadingPairs])
+def test_transform_knows_the_data_set_and_draws_alike_in_any_process(kind: type[Pairs]) -> None:
+    images = TinyImages(20, broken=[3], in_memory=False)
+    found = []
+    for workers in (0, 2):
+        transform = kind()
+        loader = train(images, PairsTask(transform), workers=workers)
+        assert transform.told == [20]
+        found.append(list(loader))
+        loader.close()
+    for (one, labels), (other, others) in zip(*found, strict=True):
+        assert torch.equal(one, other)
+        assert torch.equal(labels, others)

@@ -190,3 +190,39 @@ def test_pictures_of_any_size_are_fitted_whole(size):
     height, width = where.max(0) - where.min(0) + 1
     assert max(height, width) == TILE
     assert width / height == pytest.approx(size[0] / size[1], rel=0.02)
+
+
+# ---------------------------------------------------------------- targets
+
+
+class Marking(AnyTask):
+    """Write a target into the corner of the picture."""
+
+    def draw_target(self, picture, target):
+        marked = picture.copy()
+        marked.putpixel((0, 0), (target["boxes"], 0, 77))
+        return marked
+
+
+def moved_target(sample):
+    return COLOURS(sample.image), {"boxes": sample.target["boxes"] + 100}
+
+
+def test_targets_are_drawn_when_the_use_case_can():
+    dataset = Photos(3)
+    found = draw_examples(dataset, Marking(moved_target), 1, 3)
+    for example in found.examples:
+        index = next(k for k in range(3) if dataset.name(k) == example.path)
+        assert example.before.getpixel((0, 0)) == (index, 0, 77)
+        assert [picture.getpixel((0, 0)) for picture in example.after] == [(index + 100, 0, 77)] * PICTURES
+        assert example.before.getpixel((5, 5)) == example.after[0].getpixel((5, 5))
+    assert draw_sheet(found, "").width > draw_sheet(draw_examples(dataset, AnyTask(moved_target), 1, 3), "").width
+
+
+def test_every_copy_shows_the_target():
+    class Copies(Noise):
+        def __call__(self, sample):
+            return super().__call__(sample)[0], {"boxes": 9}
+
+    for example in draw_examples(Photos(2), Marking(Copies(copies=2)), 1, 2).examples:
+        assert [picture.getpixel((0, 0)) for picture in example.after] == [(9, 0, 77)] * 4

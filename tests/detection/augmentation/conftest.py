@@ -8,6 +8,8 @@ from zoo_core.artifacts import InputSpec
 from zoo_core.data.preprocessing import ImagePreprocessing
 from zoo_core.errors import UnreadableImageError
 from zoo_core.protocols import Sample
+from zoo_detection import boxes
+from zoo_detection.augmentation import mosaic
 from zoo_detection.labels import BoxLabels
 
 COLOURS = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0), (255, 0, 255), (0, 255, 255)]
@@ -44,7 +46,9 @@ def painted():
         sizes = [SIZES[k % len(SIZES)] for k in range(count)]
         boxes = []
         for width, height in sizes:
-            xs, ys = (np.sort(generator.choice(np.arange(0, side + 1, 5), 2, replace=False)) for side in (width, height))
+            xs, ys = (
+                np.sort(generator.choice(np.arange(0, side + 1, 5), 2, replace=False)) for side in (width, height)
+            )
             boxes.append([xs[0], ys[0], xs[1], ys[1]])
         return Painted(boxes, sizes, broken)
 
@@ -77,3 +81,10 @@ def extents():
         return found
 
     return find
+
+
+@pytest.fixture
+def _all_kept(monkeypatch):
+    """Drop no box, so that each object in the picture has one."""
+    monkeypatch.setattr(mosaic, "SHARE", 0.0)
+    monkeypatch.setattr(boxes, "LEAST_SIDE", 1e-9)

@@ -7,10 +7,9 @@ import pytest
 import torch
 
 from zoo_core.data.seeding import isolated_randomness
-from zoo_detection import boxes
-from zoo_detection.augmentation import mosaic
 from zoo_detection.augmentation.plan import Augmentation
 from zoo_detection.augmentation.transform import DetectionTrainTransform
+from zoo_detection.boxes import mirrored
 
 SEEDS = range(24)
 UPRIGHT = {
@@ -30,7 +29,7 @@ TURNED = {
 }
 
 
-def drawn(plan, dataset, preprocessing, seed, index=0, by_index=False):
+def drawn(plan, dataset, preprocessing, seed, index=0, *, by_index=False):
     transform = DetectionTrainTransform(preprocessing, plan, epochs=1)
     transform.set_dataset(dataset)
     with isolated_randomness(seed):
@@ -53,13 +52,6 @@ def distances(labels, found):
     for box, index in zip(labels.boxes, labels.classes.tolist(), strict=True):
         if index in single and min(box[2:] - box[:2]) > 2:
             yield box - found[index]
-
-
-@pytest.fixture
-def _all_kept(monkeypatch):
-    """Drop no box, so that a colour with one box is in one place."""
-    monkeypatch.setattr(mosaic, "SHARE", 0.0)
-    monkeypatch.setattr(boxes, "LEAST_SIDE", 1e-9)
 
 
 @pytest.mark.usefixtures("_all_kept")
@@ -173,7 +165,7 @@ def test_blended_image_is_the_mean_and_boxes_are_of_both(painted, prepare):
         assert other.min() >= -2
         assert other.max() <= 257
         for box, index in zip(more.boxes[len(labels) :], more.classes[len(labels) :], strict=True):
-            left, top, right, bottom = (np.array(box) + [2, 2, -2, -2]).round().astype(int)
+            left, top, right, bottom = np.add(box, [2, 2, -2, -2]).round().astype(int)
             patch = other[:, top:bottom, left:right]
             colour = torch.tensor([(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0)][index])
             assert (patch - colour[:, None, None]).abs().max() <= 2 if patch.numel() else True
@@ -187,4 +179,4 @@ def test_flipping_twice_changes_nothing(painted, prepare):
     image, flipped = drawn(Augmentation(flip=1.0), dataset, prepare(), 0, 1)
     assert torch.equal(image.flip(2), plain)
     assert not torch.equal(image, plain)
-    assert np.allclose(boxes.mirrored(flipped).boxes, labels.boxes)
+    assert np.allclose(mirrored(flipped).boxes, labels.boxes)

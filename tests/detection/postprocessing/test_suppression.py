@@ -96,3 +96,10 @@ def test_a_box_of_absurd_size_does_not_disturb_the_others():
     boxes = [[-3e38, -3e38, 3e38, 3e38], [0, 0, 10, 10], [1, 1, 11, 11], [50, 50, 60, 60]]
     kept = suppress(made(boxes, [0.9, 0.8, 0.7, 0.6], [7, 7, 7, 7]), overlap=0.5, limit=9)
     assert kept.scores.tolist() == pytest.approx([0.9, 0.8, 0.6])
+
+
+def test_a_good_box_is_found_behind_thousands_that_are_alike():
+    alike = [[index % 7, 0, 100 + index % 7, 100] for index in range(5000)]
+    found = made([*alike, [500, 500, 600, 600]], [*np.linspace(0.9, 0.2, 5000), 0.1], [0] * 5001)
+    kept = suppress(found, overlap=0.5, limit=100)
+    assert kept.boxes.tolist() == [[0, 0, 100, 100], [500, 500, 600, 600]]

@@ -49,8 +49,19 @@ def test_matching_by_hand():
 
 
 def test_forced_prior_wins_over_a_larger_overlap():
-    overlaps = torch.tensor([[[0.9, 0.3], [0.6, 0.0]]])
-    assert match(overlaps, torch.tensor([[True, True]]), 0.5).tolist() == [[1, 0]]
+    overlaps = torch.tensor([[[0.9, 0.3], [0.6, 0.2]]])
+    assert match(overlaps, torch.tensor([[True, True]]), 0.5).tolist() == [[0, 1]]
+
+
+def test_two_boxes_that_want_one_prior_get_two():
+    overlaps = torch.tensor([[[0.02, 0.03], [0.01, 0.01], [0.0, 0.0]]])
+    assert match(overlaps, torch.tensor([[True, True]]), 0.5).tolist() == [[1, 0, -1]]
+
+
+def test_of_priors_that_overlap_a_box_alike_the_nearest_takes_it():
+    overlaps = torch.full((1, 3, 1), 0.004)
+    distances = torch.tensor([[[0.2], [0.05], [0.1]]])
+    assert match(overlaps, torch.tensor([[True]]), 0.5, distances).tolist() == [[-1, 0, -1]]
 
 
 def test_box_that_touches_no_prior_takes_none():

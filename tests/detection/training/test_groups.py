@@ -25,10 +25,21 @@ def rates_of(model, section, lr=0.01):
 
 def test_yolod_gives_the_backbone_a_fifth_and_the_neck_four_fifths():
     section = YolodTrainingSection.model_validate({"epochs": 1, "batch_size": 1})
-    found = rates_of(detector("backbone", "neck", "head"), section)
+    model = detector("backbone", "neck", "head")
+    model.pretrained_weights = True
+    found = rates_of(model, section)
     assert found["backbone.0.weight"] == (pytest.approx(0.002), 5e-4)
     assert found["neck.0.weight"] == (pytest.approx(0.008), 5e-4)
     assert found["head.0.weight"] == (pytest.approx(0.01), 5e-4)
+
+
+def test_new_weights_learn_at_one_rate_unless_told_otherwise():
+    values = {"epochs": 1, "batch_size": 1}
+    model = detector("backbone", "neck", "head")
+    plain = rates_of(model, YolodTrainingSection.model_validate(values))
+    assert [rate for rate, _ in plain.values()] == pytest.approx([0.01] * 12)
+    asked = rates_of(model, YolodTrainingSection.model_validate({**values, "backbone_lr_ratio": 0.5}))
+    assert asked["backbone.0.weight"][0] == pytest.approx(0.005)
 
 
 def test_normalisation_and_biases_have_no_decay():
@@ -47,6 +58,6 @@ def test_ssd_takes_rates_of_its_own_for_backbone_and_extra_layers():
 
 
 def test_a_rate_for_a_part_that_the_model_lacks_is_refused():
-    section = YolodTrainingSection.model_validate({"epochs": 1, "batch_size": 1})
+    section = YolodTrainingSection.model_validate({"epochs": 1, "batch_size": 1, "neck_lr_ratio": 0.8})
     with pytest.raises(UserError, match=r"training\.neck_lr_ratio: the model has no such part"):
         shares_of(detector("backbone", "heads"), section)

@@ -61,7 +61,9 @@ def test_warmcos_warms_up_linearly_and_ends_at_nothing():
 def test_steps_multiply_the_rate_at_each_milestone(build):
     make, section, name = build
     found = rates(make, section(lr_scheduler={"sched": name, "decay_milestones": [2, 5], "decay_rate": 0.1}))
-    assert [found[epoch * UPDATES] for epoch in (0, 1, 2, 4, 5, 9)] == pytest.approx([1e-2, 1e-2, 1e-3, 1e-3, 1e-4, 1e-4])
+    assert [found[epoch * UPDATES] for epoch in (0, 1, 2, 4, 5, 9)] == pytest.approx(
+        [1e-2, 1e-2, 1e-3, 1e-3, 1e-4, 1e-4]
+    )
 
 
 def test_the_cosine_of_an_ssd_stays_at_its_end():

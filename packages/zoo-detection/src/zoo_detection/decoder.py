@@ -12,6 +12,7 @@ from PIL import Image
 
 from zoo_core.data.preprocessing import ImagePreprocessing
 from zoo_detection.detections import Detections
+from zoo_detection.drawing import draw_boxes
 from zoo_detection.metrics.coco_results import as_corner_and_size
 from zoo_detection.postprocessing import PostProcessing
 
@@ -63,8 +64,6 @@ class DetectionDecoder:
 
     def draw(self, image: Image.Image, record: Mapping[str, Any]) -> Image.Image:
         """Return a copy of the image with a box, label and score for each detection."""
-        from zoo_detection.drawing import draw_boxes
-
         found = record["detections"]
         boxes = np.array([one["box"] for one in found], np.float64).reshape(-1, 4)
         labels = [f"{one['label']} {100 * one['score']:.0f} %" for one in found]

@@ -17,7 +17,7 @@ GOLDEN = 0.618033988749895
 """Turns of hue between two classes: no hue comes twice, and neighbours lie far apart."""
 TONES = ((0.85, 0.95), (0.65, 0.75), (0.55, 1.0))
 """Saturation and value, in turn."""
-LIGHT = 140
+LIGHT = 110
 """Brightness of a background from which on the writing is black."""
 WEIGHTS = (0.299, 0.587, 0.114)
 PIXELS_PER_LINE = 240

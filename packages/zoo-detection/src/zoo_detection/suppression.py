@@ -19,6 +19,9 @@ PORTION = 256
 """Smallest number of candidates of the first portion."""
 FAR = 2.0**20
 """Distance from the origin in pixels beyond which boxes are not told apart."""
+CONSIDERED = 6000
+"""Candidates of an image that are looked at, the best ones; a network that is not trained gives hundreds of thousands
+that are all alike, and the time grows with their square."""
 PER_BOX = 4
 """Candidates of the first portion for each box that is wanted; the next portions are twice as large each."""
 
@@ -27,20 +30,23 @@ def suppress(candidates: Detections, *, overlap: float, limit: int) -> Detection
     """Return the best boxes, best first, that overlap no better one of their class by an IoU above `overlap`.
 
     Equal scores keep the order of the candidates. Gives what `torchvision.ops.batched_nms` gives, cut to `limit`, with
-    overlaps computed in double precision. All numbers must be finite; those beyond `FAR` pixels count as `FAR`.
+    overlaps computed in double precision, as long as `limit` boxes are found among the `CONSIDERED` best candidates or
+    there are no more; the search ends there. All numbers must be finite; those beyond `FAR` pixels count as `FAR`.
     """
     kept = np.zeros(0, np.int64)
     if limit < 1:
         return candidates.chosen(kept)
+    considered = 0
     for portion in _portions(candidates.scores, max(PORTION, PER_BOX * limit)):
         kept = _greedy(candidates, np.concatenate([kept, portion]), overlap)
-        if len(kept) >= limit:
+        considered += len(portion)
+        if len(kept) >= limit or considered >= CONSIDERED:
             break
     return candidates.chosen(kept[:limit])
 
 
 def _portions(scores: npt.NDArray[np.float32], size: int) -> Iterator[npt.NDArray[np.int64]]:
-    """Yield the indices of all scores, best first, in portions of about `size` that double."""
+    """Yield the indices of all scores, best first, in portions of `size` at first that double."""
     rest = np.arange(len(scores))
     while len(rest):
         if len(rest) > size:
@@ -50,7 +56,10 @@ def _portions(scores: npt.NDArray[np.float32], size: int) -> Iterator[npt.NDArra
             portion, rest = rest[taken], rest[~taken]
         else:
             portion, rest = rest, rest[:0]
-        yield portion[np.argsort(-scores[portion], kind="stable")]
+        portion = portion[np.argsort(-scores[portion], kind="stable")]
+        if len(portion) > size:  # equal scores, of which quantized models have many
+            portion, rest = portion[:size], np.sort(np.concatenate([portion[size:], rest]))
+        yield portion
         size *= 2
 
 

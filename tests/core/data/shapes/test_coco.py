@@ -50,7 +50,7 @@ def test_outlines_agree_with_boxes_and_areas(instances):
         rows, columns = np.nonzero(mask)
         found = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
         left, top, width, height = annotation["bbox"]
-        assert np.abs(np.subtract(found, (left, top, left + width, top + height))).max() <= 1
+        assert np.abs(np.subtract(found, (left, top, left + width, top + height))).max() <= 2  # at tips
         assert annotation["iscrowd"] == 0
         assert "keypoints" not in annotation
 

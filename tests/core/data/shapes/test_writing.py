@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -161,6 +162,20 @@ def test_nothing_is_left_of_what_was_not_finished(tmp_path, progress, monkeypatc
     assert isinstance(caught.value, KeyboardInterrupt) or "No space left on device" in caught.value.message
     assert folder.exists() == exists
     assert not exists or not list(folder.iterdir())
+
+
+def test_nothing_is_left_when_the_last_step_fails(tmp_path, progress, monkeypatch):
+    rename = Path.rename
+
+    def fail(path, target):
+        if path.name == "pose":
+            raise OSError(13, "Permission denied", str(target))
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", fail)
+    with pytest.raises(UserError, match="pose: Permission denied"):
+        write_shapes(tmp_path, SMALL, progress)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(("images", "splits"), [(10, (6, 2, 2)), (400, (280, 60, 60)), (1001, (701, 150, 150))])

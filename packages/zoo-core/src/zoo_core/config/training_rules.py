@@ -100,7 +100,7 @@ def _needing(training: TrainingSection) -> Iterator[Idle]:
     """Return options that refine another one which is off."""
     if is_set(training, "amp_dtype") and not training.amp:
         yield Idle("amp_dtype", "it has no effect without amp", "Set amp: True, or remove it")
-    for key in ("model_ema_decay", "model_ema_force_cpu"):
+    for key in ("model_ema_decay", "model_ema_force_cpu", "model_ema_warmup"):
         if is_set(training, key) and not training.model_ema:
             yield Idle(key, "it has no effect without model_ema", "Set model_ema: True, or remove it")
     if is_set(training.optimizer, "clip_mode") and training.optimizer.clip_grad is None:

@@ -82,6 +82,8 @@ class TrainingSection(Section):
     """Keep the running average in the memory of the CPU."""
     model_ema_decay: Fraction = 0.9998
     """Share of the old average that each step keeps."""
+    model_ema_warmup: bool = False
+    """Let the running average follow the weights closely at first, so that short trainings profit from it too."""
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] | None = None
     """Probability of the model's dropout layers, which it must have; the model's own when absent."""
     frozen_layers: IndexList | None = None

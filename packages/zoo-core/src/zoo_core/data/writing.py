@@ -49,7 +49,8 @@ def place_file(source: Path, target: Path, *, link: bool) -> None:
     """Copy a file, or make a symbolic link to it.
 
     Raises:
-        DataError: When the source cannot be read or the target cannot be written.
+        DataError: When the source cannot be read.
+        OSError: When the target cannot be written.
         UserError: When the file system has no links.
     """
     try:
@@ -62,4 +63,6 @@ def place_file(source: Path, target: Path, *, link: bool) -> None:
     except OSError as error:
         if link and (error.errno in _NO_LINKS or getattr(error, "winerror", None) is not None):
             raise UserError(f"{target.parent} takes no links: {error}.", hint="Run again without --link.") from error
-        raise DataError(f"{source} cannot be put at {target}: {error.strerror or error}.") from error
+        if not link and error.filename == str(source):
+            raise DataError(f"{source} cannot be read: {error.strerror or error}.") from error
+        raise

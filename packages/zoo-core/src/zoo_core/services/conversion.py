@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from zoo_core.config.load import LoadedConfig
-from zoo_core.errors import DataError, UserError
+from zoo_core.errors import DataError, RunStoreError, UserError
 from zoo_core.lazy import LazyRef
 from zoo_core.names import did_you_mean
 from zoo_core.protocols import TEST, TRAIN, VALIDATION, Progress, SplitDatasets
-from zoo_core.runs.files import disk_errors
 from zoo_core.services.data import available_splits, data_context, same_images
 
 if TYPE_CHECKING:
@@ -88,7 +87,7 @@ def convert_data(
     again = context.datasets.test is not None and datasets.test is None
     write = entry.load(reference)
     with _in_parts(folder) as place:
-        with context.code_of(entry, "writing"):
+        with context.code_of(entry, "writing"), _disk_errors(folder):
             written = write(datasets, place, link=link, progress=progress)
         names = list(datasets.class_names)
         section = {"dataset_name": entry.spec.name, **written.section, "class_names": names}
@@ -154,6 +153,22 @@ def _refuse_folder(folder: Path) -> None:
 
 
 @contextmanager
+def _disk_errors(folder: Path) -> Iterator[None]:
+    """Say which folder cannot be written, and why.
+
+    Raises:
+        RunStoreError: In place of an error of the disk.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise RunStoreError(
+            f"Cannot write {error.filename or folder}: {error.strerror or error}.",
+            hint="Make room, or choose another folder with --output DIR.",
+        ) from error
+
+
+@contextmanager
 def _in_parts(folder: Path) -> Iterator[Path]:
     """Give a place inside the folder; what lies there in the end moves up, and nothing stays when that is not reached.
 
@@ -162,7 +177,7 @@ def _in_parts(folder: Path) -> Iterator[Path]:
     """
     place = folder / UNFINISHED
     existed = folder.is_dir()
-    with disk_errors(folder):
+    with _disk_errors(folder):
         place.mkdir(parents=True)
         try:
             yield place

@@ -22,6 +22,7 @@ import torch
 from zoo_core.artifacts import METADATA_KEY
 from zoo_core.errors import MissingError, UserError
 from zoo_core.runs.files import write_atomically
+from zoo_core.training.layers import classifier_layers
 
 StateDict = dict[str, torch.Tensor]
 
@@ -116,8 +117,9 @@ def load_into(model: torch.nn.Module, state_dict: Mapping[str, torch.Tensor], so
     if not (missing or unexpected or shapes):
         model.load_state_dict(state_dict)
         return
-    if not (missing or unexpected) and (classes := _class_counts(own, state_dict, shapes)):
-        msg = f"The weights in {source} are for {classes[0]} classes, but the model has {classes[1]}."
+    told_classes = None if missing or unexpected else _other_classes(model, own, state_dict, shapes)
+    if told_classes is not None:
+        msg = f"The weights in {source} are {told_classes}."
         hint = (
             "Give the class names the weights were trained with, or train with model.pretrained_model_path, "
             "which transfers everything but the last layer."
@@ -216,10 +218,10 @@ def _no_weights(path: Path, content: Any) -> str:
     return f"{path} holds no weights but a {type(content).__name__}."
 
 
-def _class_counts(
-    own: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor], shapes: list[str]
-) -> tuple[int, int] | None:
-    """Return (in the file, in the model) when all differences are one and the same change of the first dimension."""
+def _other_classes(
+    model: torch.nn.Module, own: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor], shapes: list[str]
+) -> str | None:
+    """Return in words that weights are for other classes, when only the first dimension of classifiers differs."""
     changes = set()
     for name in shapes:
         here, there = own[name].shape, given[name].shape
@@ -227,7 +229,10 @@ def _class_counts(
             return None
         changes.add((int(there[0]), int(here[0])))
     layers = {name.rpartition(".")[0] for name in shapes}
-    return changes.pop() if len(changes) == 1 and len(layers) == 1 else None
+    if len(changes) == 1 and len(layers) == 1:
+        ((in_file, in_model),) = changes
+        return f"for {in_file} classes, but the model has {in_model}"
+    return "for another number of classes than the model's" if layers <= classifier_layers(model) else None
 
 
 def shorten(names: list[str] | tuple[str, ...]) -> str:

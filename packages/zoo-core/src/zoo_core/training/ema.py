@@ -13,18 +13,26 @@ from zoo_core.config.sections import TrainingSection
 class WeightAverage:
     """Follow a model: after every update, average = decay * average + (1 - decay) * weights, buffers included.
 
+    With `warmup` the decay rises with the updates done, as 1 - (1 + updates) ** (-2 / 3), up to the one given.
+
     B. Polyak and A. Juditsky, "Acceleration of stochastic approximation by averaging", 1992; computed by timm.
     """
 
-    def __init__(self, model: torch.nn.Module, *, decay: float, on_cpu: bool) -> None:
-        self._average = ModelEmaV3(model, decay=decay, device=torch.device("cpu") if on_cpu else None)
+    def __init__(self, model: torch.nn.Module, *, decay: float, on_cpu: bool, warmup: bool = False) -> None:
+        device = torch.device("cpu") if on_cpu else None
+        self._average = ModelEmaV3(model, decay=decay, device=device, use_warmup=warmup)
 
     @classmethod
     def from_config(cls, model: torch.nn.Module, training: TrainingSection) -> WeightAverage | None:
         """Start from the model's weights, or return nothing when `model_ema` is off."""
         if not training.model_ema:
             return None
-        return cls(model, decay=training.model_ema_decay, on_cpu=training.model_ema_force_cpu)
+        return cls(
+            model,
+            decay=training.model_ema_decay,
+            on_cpu=training.model_ema_force_cpu,
+            warmup=training.model_ema_warmup,
+        )
 
     @property
     def model(self) -> torch.nn.Module:
@@ -32,9 +40,9 @@ class WeightAverage:
         module: torch.nn.Module = self._average.module
         return module
 
-    def update(self, model: torch.nn.Module) -> None:
-        """Take the model's weights after an update."""
-        self._average.update(model)
+    def update(self, model: torch.nn.Module, updates: int | None = None) -> None:
+        """Take the model's weights after an update; `updates` is the number done since the training began."""
+        self._average.update(model, updates)
 
     def state(self) -> dict[str, torch.Tensor]:
         """Return the averaged weights."""

@@ -180,7 +180,7 @@ class Learner(LightningModule):  # type: ignore[misc] # Lightning is untyped her
         super().optimizer_step(*args, **kwargs)
         self.updates += 1
         if self.average is not None:
-            self.average.update(self.model)
+            self.average.update(self.model, self.updates)
         self.rate.after_update(self.updates)
         if self.training_section.synchronize_step and self.device.type == "cuda":
             torch.cuda.synchronize(self.device)

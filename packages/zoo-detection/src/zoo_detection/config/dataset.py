@@ -48,6 +48,10 @@ class DetectionDatasetSection(DatasetSection):
     """Names of the test images."""
     exclude_unlabeled: bool = False
     """Leave images without boxes out of the training."""
+    prediction_path: ExistingPath | None = None
+    """Images that boxes are predicted for: a folder, an image, a video, or a COCO JSON file that names them."""
+    quantization_path: ExistingPath | None = None
+    """Calibration images: a folder, an image, or a COCO JSON file that names them; the training images when absent."""
 
     def missing_for(self, splits: Iterable[str]) -> list[str]:
         """Return a sentence for each thing that some splits need and the section does not give."""

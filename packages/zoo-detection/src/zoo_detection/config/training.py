@@ -69,12 +69,14 @@ class YolodTrainingSection(TrainingSection):
     lr_scheduler: YolodSchedulerSection = YolodSchedulerSection()
     model_ema: bool = True
     """Keep a running average of the weights; it is what is evaluated and saved as best."""
+    model_ema_warmup: bool = True
+    """Let the running average follow the weights closely at first, as YOLOX does."""
     no_aug_epochs: NonNegativeInt = 15
     """Last epochs, without mosaic and mixup and with a loss on the box numbers themselves (L1)."""
-    backbone_lr_ratio: Probability = 0.2
-    """Learning rate of the backbone, as a share of `lr`."""
-    neck_lr_ratio: Probability = 0.8
-    """Learning rate of the neck, as a share of `lr`."""
+    backbone_lr_ratio: Probability | None = None
+    """Learning rate of the backbone, as a share of `lr`; 0.2 with published weights, 1 with new ones."""
+    neck_lr_ratio: Probability | None = None
+    """Learning rate of the neck, as a share of `lr`; 0.8 with published weights, 1 with new ones."""
 
 
 class SsdSchedulerSection(LrSchedulerSection):

@@ -70,9 +70,9 @@ def choose_names(section: Any, tables: Mapping[str, BoxTable], *, union: bool) -
 def _declared(tables: Mapping[str, BoxTable], *, union: bool) -> tuple[str, ...]:
     if not tables:
         return ()
-    if union:
-        return tuple(sorted({name for table in tables.values() for name in table.names}))
-    return next(iter(tables.values())).names
+    first = next(iter(tables.values())).names
+    every = {name for table in tables.values() for name in table.names}
+    return tuple(sorted(every)) if union and every != set(first) else first
 
 
 def _refuse_unknown(given: Sequence[str], tables: Mapping[str, BoxTable]) -> None:

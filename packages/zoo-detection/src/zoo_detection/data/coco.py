@@ -14,7 +14,8 @@ from zoo_detection.data.table import UNKNOWN, BoxTable, TableRows
 
 SIDES = 4
 LARGEST = 2**63
-UNUSED_KEYS = frozenset({"segmentation", "keypoints", "counts"})
+NUMBERS = frozenset({int, float})
+UNUSED_KEYS = ("segmentation", "keypoints", "counts")
 """Parts of annotations that take much memory and say nothing about boxes."""
 ABSENT_HINT = "Name the folder that the images lie in, or remove the images from the annotations."
 
@@ -67,8 +68,8 @@ def load_document(path: Path) -> dict[str, Any]:
 
 
 def _without_segmentation(found: dict[str, Any]) -> dict[str, Any]:
-    for key in UNUSED_KEYS & found.keys():
-        del found[key]
+    for key in UNUSED_KEYS:
+        found.pop(key, None)
     return found
 
 
@@ -169,11 +170,11 @@ def _add(annotation: Any, places: Mapping[int, int], numbers: Mapping[int, int],
 
 
 def _whole(value: Any) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < LARGEST
+    return type(value) is int and -LARGEST < value < LARGEST
 
 
 def _number(value: Any) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST
+    return type(value) in NUMBERS and -LARGEST < value < LARGEST
 
 
 def _identity(annotation: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -137,11 +138,9 @@ def _look(source: Source) -> str | None:
 
 
 def _endings(folder: Path) -> Iterator[str]:
-    with os.scandir(folder) as entries:
-        for number, entry in enumerate(entries):
-            if number >= EXAMINED:
-                return
-            yield Path(entry.name).suffix.lower()
+    files = (name for _, _, names in os.walk(folder) for name in names)
+    for name in islice(files, EXAMINED):
+        yield Path(name).suffix.lower()
 
 
 def listed_names(source: Source) -> list[str] | None:

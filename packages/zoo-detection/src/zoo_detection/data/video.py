@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -156,8 +156,9 @@ class _OpenVideo:
             return self.kept[index].copy()
 
     def _decode(self, index: int) -> Image.Image | None:
-        going_on = [one for one in self.readers if self.track.key_before(index) < one.next <= index]
-        reader = max(going_on, key=lambda one: one.next) if going_on else self._start(self.track.key_before(index))
+        key = self.track.key_before(index)
+        going_on = [one for one in self.readers if key <= one.next <= index]
+        reader = max(going_on, key=lambda one: one.next) if going_on else self._start(key)
         frame = self._go_to(reader, index)
         if frame is None and not going_on:  # some files cannot be entered at a key frame
             frame = self._go_to(self._start(0), index)
@@ -180,10 +181,11 @@ class _OpenVideo:
         if not self.track.timed:
             yield from enumerate(frames)
             return
-        numbers = {time: number for number, time in enumerate(self.track.times)}
+        times = self.track.times
         for frame in frames:
-            if frame.pts in numbers:
-                yield numbers[frame.pts], frame
+            number = len(times) if frame.pts is None else bisect_left(times, frame.pts)
+            if number < len(times) and times[number] == frame.pts:
+                yield number, frame
 
     def _go_to(self, reader: _Reader, index: int) -> Any | None:
         """Decode up to a frame; a reader that cannot reach it is closed."""

@@ -24,6 +24,8 @@ ORDERED_SHARE = 0.9
 """Share of boxes whose right and bottom lie beyond left and top, from which on boxes count as decoded."""
 NEAR = 0.25
 """Mean distance of decoded boxes from their priors that is believed, in shares of the image."""
+SLACK = 1e-3
+"""Rounding that a comparison of logits allows for."""
 MOST = 16.0
 """Largest exponent of a side: far beyond any image, and far from what float32 cannot hold."""
 
@@ -136,16 +138,18 @@ def _above(
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Array]:
     """Return box, class and probability of all scores of one image (A, columns) that reach the threshold.
 
-    Logits are compared with the threshold's logarithm, so that only those that reach it become probabilities.
+    A class that is that probable beats the background alone already, so logits of other boxes are left alone.
     """
     if probable:
         place, label = np.nonzero(scores[:, skip:] >= threshold)
         return place, label, np.ascontiguousarray(scores[place, label + skip])
-    top = scores.max(axis=1, initial=-np.inf)
-    total = top + np.log(np.exp(scores - top[:, None]).sum(axis=1))
-    least = math.log(threshold) if threshold > 0 else -math.inf
-    place, label = np.nonzero(scores[:, skip:] >= (total + np.float32(least))[:, None])
-    return place, label, np.exp(scores[place, label + skip] - total[place])
+    lead = scores[:, 1:].max(axis=1) - scores[:, 0]
+    some = np.flatnonzero(lead >= (math.log(threshold / (1 - threshold)) - SLACK if 0 < threshold < 1 else -np.inf))
+    kept = scores[some]
+    exponents = np.exp(kept - kept.max(axis=1, keepdims=True, initial=-np.inf))
+    shares = exponents / exponents.sum(axis=1, keepdims=True)
+    place, label = np.nonzero(shares[:, 1:] >= threshold)
+    return some[place], label, shares[place, label + 1]
 
 
 def _are_probabilities(scores: Array) -> bool:

@@ -77,7 +77,10 @@ class MultiBoxLoss(nn.Module):
         height, width = targets.size
         scale = targets.boxes.new_tensor([width, height, width, height])
         boxes = targets.boxes.float() / scale
-        matched = match(pairwise_iou(corners(self.priors), boxes), targets.valid, self.overlap)
+        centres = (boxes[..., :2] + boxes[..., 2:]) / 2
+        distances = torch.cdist(self.priors[:, :2].expand(len(boxes), -1, -1), centres)
+        overlaps = pairwise_iou(corners(self.priors), boxes)
+        matched = match(overlaps, targets.valid, self.overlap, distances)
         labels = matched.new_zeros(matched.shape)
         wanted = self.priors.new_zeros(*matched.shape, 4)
         image, prior = torch.nonzero(matched >= 0, as_tuple=True)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pycocotools.cocoeval import COCOeval  # type: ignore[import-untyped]
+from pycocotools.cocoeval import COCOeval
 
 from zoo_detection.metrics.coco_results import as_corner_and_size
 from zoo_detection.metrics.records import Tables

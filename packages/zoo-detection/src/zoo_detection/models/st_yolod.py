@@ -68,6 +68,7 @@ def build(section: Any, context: ModelContext) -> nn.Module:
     _refuse(section, context.input, name, size)
     model = _generic(section, context) if size is None else _named(size, section, context)
     load_published(model, GENERIC if size is None else f"st_yolodv2{size}_actrelu_pt", section, context)
+    model.pretrained_weights = bool(section.pretrained)
     return model
 
 

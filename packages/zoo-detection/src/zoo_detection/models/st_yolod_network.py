@@ -106,6 +106,8 @@ class StYolod(nn.Module):
     """
 
     strides = STRIDES
+    pretrained_weights = False
+    """Whether it began with published weights, by which the usual learning rates of its parts differ."""
 
     def __init__(
         self,
@@ -136,6 +138,10 @@ class StYolod(nn.Module):
         """Map images (N, C, H, W) to raw boxes (N, A, 4), objectness (N, A, 1) and class logits (N, A, classes)."""
         outputs: tuple[torch.Tensor, torch.Tensor, torch.Tensor] = self.head(self.neck(self.backbone(images)))
         return outputs
+
+    def get_classifier(self) -> tuple[nn.Module, ...]:
+        """Return the layers whose size depends on the number of classes."""
+        return tuple(self.head.classes)
 
 
 def by_cell(maps: torch.Tensor) -> torch.Tensor:

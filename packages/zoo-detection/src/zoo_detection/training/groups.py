@@ -10,6 +10,11 @@ from zoo_core.config.sections import TrainingSection
 from zoo_core.errors import UserError
 from zoo_detection.config.training import SsdTrainingSection, YolodTrainingSection
 
+PRETRAINED = "pretrained_weights"
+"""Attribute of a detector that says whether it began with published weights."""
+USUAL = {"backbone": 0.2, "neck": 0.8}
+"""Shares of the parts of an ST_YOLOD that begins with published weights."""
+
 
 def shares(model: nn.Module, training: TrainingSection) -> Callable[[str], float]:
     """Return the share of the learning rate of a parameter, by the part of the detector that it belongs to.
@@ -17,7 +22,7 @@ def shares(model: nn.Module, training: TrainingSection) -> Callable[[str], float
     Raises:
         UserError: When the model has no part that a rate is given for.
     """
-    wanted = _of_parts(training)
+    wanted = _of_parts(training, pretrained=bool(getattr(model, PRETRAINED, False)))
     parts = {name for name, _ in model.named_children()}
     absent = [f"training.{key}" for part, (key, share) in wanted.items() if part not in parts and share != 1.0]
     if absent:
@@ -27,12 +32,14 @@ def shares(model: nn.Module, training: TrainingSection) -> Callable[[str], float
     return lambda name: table.get(name.partition(".")[0], 1.0)
 
 
-def _of_parts(training: TrainingSection) -> dict[str, tuple[str, float]]:
+def _of_parts(training: TrainingSection, *, pretrained: bool) -> dict[str, tuple[str, float]]:
     """Return for a part of the model the key that sets its rate, and its share."""
     if isinstance(training, YolodTrainingSection):
+        asked = {"backbone": training.backbone_lr_ratio, "neck": training.neck_lr_ratio}
+        usual = USUAL if pretrained else {}
         return {
-            "backbone": ("backbone_lr_ratio", training.backbone_lr_ratio),
-            "neck": ("neck_lr_ratio", training.neck_lr_ratio),
+            part: (f"{part}_lr_ratio", usual.get(part, 1.0) if ratio is None else ratio)
+            for part, ratio in asked.items()
         }
     rate = training.lr_scheduler.lr
     if isinstance(training, SsdTrainingSection) and rate:

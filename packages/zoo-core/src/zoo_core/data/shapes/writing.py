@@ -75,11 +75,20 @@ def _growing(folder: Path) -> Iterator[Path]:
                 path.rename(folder / path.name)
             inside.rmdir()
         except BaseException:
-            shutil.rmtree(folder if made else inside, ignore_errors=True)
+            _clear(folder, whole=made)
             raise
     except OSError as error:
         msg = f"Cannot write {error.filename or folder.resolve()}: {error.strerror or error}."
         raise UserError(msg, hint="Choose another folder, or make room; nothing was kept.") from error
+
+
+def _clear(folder: Path, *, whole: bool) -> None:
+    """Remove what was written into a folder that was empty, or the folder as well."""
+    for path in [folder] if whole else list(folder.iterdir()):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _write_scenes(folder: Path, plan: ShapesPlan, progress: Progress) -> dict[str, int]:
