@@ -3,8 +3,7 @@
 import pytest
 
 from zoo_core.config.callback_sections import CallbacksSection
-from zoo_core.config.lr_scheduler_section import LrSchedulerSection
-from zoo_core.config.lr_scheduler_section import SCHEDULES_OF_KEY
+from zoo_core.config.lr_scheduler_section import SCHEDULES_OF_KEY, LrSchedulerSection
 from zoo_core.config.training_rules import idle_options
 from zoo_core.config.training_sections import TrainingSection
 

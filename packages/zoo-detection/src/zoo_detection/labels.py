@@ -16,7 +16,7 @@ class BoxLabels:
     """Hold the M boxes of one image, in pixels of an image of `width` x `height`."""
 
     boxes: npt.NDArray[np.float64]
-    """Shape (M, 4): left, top, right, bottom; the image's left top corner is (0, 0), its right bottom (width, height)."""
+    """Shape (M, 4): left, top, right, bottom, from the left top corner (0, 0) to the right bottom one (width, height)."""
     classes: npt.NDArray[np.int64]
     """Shape (M,): indices into the class names."""
     width: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from zoo_core import DatasetSpec, LazyRef, ModelSpec, TaskFiles, TaskSpec, TrainerSpec, hookimpl
 from zoo_core.artifacts import InputSpec
@@ -11,8 +12,8 @@ from zoo_detection.names import MODEL_TYPES, SSD, YOLOD
 zoo_api = 1
 
 TASK = "detection"
-MODEL_SECTION = LazyRef("zoo_detection.config:DetectionModelSection")
-DATASET_SECTION = LazyRef("zoo_detection.config:DetectionDatasetSection")
+MODEL_SECTION: LazyRef[Any] = LazyRef("zoo_detection.config:DetectionModelSection")
+DATASET_SECTION: LazyRef[Any] = LazyRef("zoo_detection.config:DetectionDatasetSection")
 SSD_MODELS = {
     "ssd_mobilenetv1_pt": "SSD on MobileNetV1.",
     "ssdlite_mobilenetv1_pt": "SSD with depthwise heads on MobileNetV1.",

@@ -63,6 +63,6 @@ def place_file(source: Path, target: Path, *, link: bool) -> None:
     except OSError as error:
         if link and (error.errno in _NO_LINKS or getattr(error, "winerror", None) is not None):
             raise UserError(f"{target.parent} takes no links: {error}.", hint="Run again without --link.") from error
-        if not link and error.filename == str(source):
+        if not link and error.filename == str(source) and error.filename2 is None:
             raise DataError(f"{source} cannot be read: {error.strerror or error}.") from error
         raise

@@ -31,7 +31,7 @@ class DetectionDatasetSection(DatasetSection):
     train_images_path: ExistingDir | None = None
     """Folder of the training images."""
     train_annotations_path: ExistingPath | None = None
-    """COCO: the JSON file. VOC: the folder of XML files. YOLO: the folder of text files, beside the images by default."""
+    """COCO: the JSON file. VOC: the folder of XML files. YOLO: the folder of text files; that of the images if absent."""
     train_split: ExistingFile | None = None
     """Text file with the names of the training images, one on a line, as in VOC's `ImageSets/Main`; all when absent."""
     val_images_path: ExistingDir | None = None

@@ -27,4 +27,4 @@ class PostprocessingSection(Section):
     plot_metrics: bool = False
     """Draw precision-recall curves, F1 over confidence and the confusion matrix."""
     yolo_anchors: tuple[float, ...] | None = None
-    """Anchors of models of the types `yolov2t` and `st_yoloxn`: widths and heights in cells, in turn."""
+    """Widths and heights of anchors in turn: in cells for the type `yolov2t`, in shares of the input for `st_yoloxn`."""

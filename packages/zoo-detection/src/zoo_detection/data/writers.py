@@ -79,7 +79,7 @@ class _Job:
         cut = np.clip(labels.boxes, 0, limits)
         there = np.asarray((cut[:, 2:] > cut[:, :2]).all(axis=1), np.bool_)
         self.events["away"] += int((~there).sum())
-        self.events["outside"] += int((np.abs(cut - labels.boxes) > OUTSIDE_PIXELS).any(axis=1)[there].sum())
+        self.events["outside"] += int(((np.abs(cut - labels.boxes) > OUTSIDE_PIXELS).any(axis=1) & there).sum())
         return labels.moved(cut, labels.size).chosen(there)
 
     def _items(self, split: str, dataset: ImageDataset) -> Iterator[_Item]:

@@ -48,9 +48,7 @@ def choose_family(section: DetectionModelSection, model: ModelInfo, postprocessi
     return entry.build(model.input, len(model.class_names), **options)
 
 
-def _priors(
-    section: DetectionModelSection, model: ModelInfo, decoding: Mapping[str, Any]
-) -> npt.NDArray[np.float32]:
+def _priors(section: DetectionModelSection, model: ModelInfo, decoding: Mapping[str, Any]) -> npt.NDArray[np.float32]:
     """Return prior boxes (A, 4) in shares of the image: those in the model's file, else those of its name."""
     stored = decoding.get("anchor_boxes")
     if stored:

@@ -1,1 +1,1 @@
-"""Own how detectors are trained beside what every use case shares: learning rates of their parts and over the epochs."""
+"""Own the training of detectors beside what every use case shares: rates of their parts and over the epochs."""

@@ -99,8 +99,8 @@ def _move_optimizer(data: dict[str, Any], moves: Moves) -> None:
         return
     known = {label.casefold(): label for label in OPTIMIZERS}.get(str(name).casefold())
     if known is None:
-        near = did_you_mean(str(name), OPTIMIZERS) or f"Known are {', '.join(OPTIMIZERS)}"
-        moves.complain(f"{OPTIMIZER}.{name}", "there is no such optimizer", near)
+        hint = did_you_mean(str(name), OPTIMIZERS) or f"Known are {', '.join(OPTIMIZERS)}"
+        moves.complain(f"{OPTIMIZER}.{name}", "there is no such optimizer", hint)
         take(data, OPTIMIZER)
         return
     prefix = f"{OPTIMIZER}.{name}"
