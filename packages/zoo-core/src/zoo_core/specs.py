@@ -65,7 +65,7 @@ class TaskFiles:
     history: str = "checkpoint-{epoch}"
     """Kept checkpoint of an epoch, counted from 1, without the suffixes of `last`."""
     folder: str = ""
-    """Folder of checkpoints inside the run when `general.saved_models_dir` is not set; `{model}` is the model's name."""
+    """Folder of checkpoints inside a run without `general.saved_models_dir`; `{model}` is the name of the model."""
     events: str = ""
     """Folder of TensorBoard events inside that folder; below `general.logs_dir` when empty."""
 

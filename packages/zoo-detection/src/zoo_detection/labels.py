@@ -16,7 +16,7 @@ class BoxLabels:
     """Hold the M boxes of one image, in pixels of an image of `width` x `height`."""
 
     boxes: npt.NDArray[np.float64]
-    """Shape (M, 4): left, top, right, bottom, from the left top corner (0, 0) to the right bottom one (width, height)."""
+    """Shape (M, 4): left, top, right, bottom; (0, 0) is the left top corner of the image."""
     classes: npt.NDArray[np.int64]
     """Shape (M,): indices into the class names."""
     width: int

@@ -134,7 +134,7 @@ def _layout(loaded: LoadedConfig, run_dir: Path | None = None) -> RunLayout:
 
 
 def _saved_models_dir(loaded: LoadedConfig) -> str:
-    """Return the folder of checkpoints: the user's, else the one that users of the use case know, else the usual one."""
+    """Return the folder of checkpoints: the user's, else the use case's own, else the usual one."""
     asked, folder = loaded.config.general.saved_models_dir, loaded.selection.task.spec.files.folder
     return asked or folder.replace(MODEL_PART, loaded.config.model.model_name or SAVED_MODELS) or SAVED_MODELS
 

@@ -31,7 +31,7 @@ class DetectionDatasetSection(DatasetSection):
     train_images_path: ExistingDir | None = None
     """Folder of the training images."""
     train_annotations_path: ExistingPath | None = None
-    """COCO: the JSON file. VOC: the folder of XML files. YOLO: the folder of text files; that of the images if absent."""
+    """COCO: the JSON file. VOC: folder of XML files. YOLO: folder of text files, that of the images by default."""
     train_split: ExistingFile | None = None
     """Text file with the names of the training images, one on a line, as in VOC's `ImageSets/Main`; all when absent."""
     val_images_path: ExistingDir | None = None

@@ -27,4 +27,4 @@ class PostprocessingSection(Section):
     plot_metrics: bool = False
     """Draw precision-recall curves, F1 over confidence and the confusion matrix."""
     yolo_anchors: tuple[float, ...] | None = None
-    """Widths and heights of anchors in turn: in cells for the type `yolov2t`, in shares of the input for `st_yoloxn`."""
+    """Widths and heights of anchors in turn: in cells for `yolov2t`, in shares of the input for `st_yoloxn`."""

@@ -86,7 +86,9 @@ def _lines(document: dict[str, Any]) -> list[str]:
     places = ", ".join(f"{axis} {centre[axis]['mean']:.3f} +- {centre[axis]['std']:.3f}" for axis in ("x", "y"))
     lines.append(f"centres in shares of the image (mean +- std): {places}")
     counts = sorted(document["classes"].items(), key=lambda item: -item[1])
-    lines.append("boxes per class: " + ", ".join(f"{name} {count}" for name, count in counts))
+    bare = sum(count == 0 for _, count in counts)
+    rest = f"; {bare} classes without boxes" if bare else ""
+    lines.append("boxes per class: " + ", ".join(f"{name} {count}" for name, count in counts if count) + rest)
     return lines
 
 

@@ -1,4 +1,4 @@
-"""Own the torch detection files of ST: augmentation inside `dataset`, schedule and optimizer in the trainers' own keys."""
+"""Own ST's torch detection files: augmentation inside `dataset`, schedule and optimizer in keys of the trainers."""
 
 from __future__ import annotations
 
