@@ -32,6 +32,7 @@ def root(finished):
         "saved_models/last.pth.tar",
         "saved_models/resnet8/resnet8.onnx",
         "quantized_models/resnet8_quant_qdq_pc.onnx",
+        "quantized_models/resnet8_infer.onnx",
         "stages/1_training/summary.csv",
     ],
 )

@@ -73,7 +73,7 @@ def test_quantized_file_has_the_known_name_and_int8_weights(
 ) -> None:
     outcome = quantize(granularity=granularity)
     assert outcome.path == tmp_path / "out" / f"net_quant_qdq_{suffix}.onnx"
-    assert [path.name for path in outcome.path.parent.iterdir()] == [outcome.path.name]
+    assert sorted(path.name for path in outcome.path.parent.iterdir()) == ["net_infer.onnx", outcome.path.name]
     assert (outcome.granularity, outcome.weight_type, outcome.activation_type) == (granularity, "Int8", "Int8")
     assert not outcome.already_quantized
     stored = initializers(outcome.path)
@@ -291,7 +291,14 @@ def test_quantized_model_is_returned_unchanged(quantize: Quantize, tmp_path: Pat
     assert again.path == first.path
     assert (again.granularity, again.weight_type) == ("per_channel", "Int8")
     assert first.path.read_bytes() == before
-    assert len(list((tmp_path / "out").iterdir())) == 1
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["net_infer.onnx", first.path.name]
+
+
+def test_the_float_graph_beside_it_computes_what_the_model_computes(
+    quantize: Quantize, tmp_path: Path, save_network: Callable[..., Path]
+) -> None:
+    quantize()
+    assert error(tmp_path / "out" / "net_infer.onnx", save_network()) < 1e-5
 
 
 def test_same_input_gives_same_bytes(quantize: Quantize) -> None:

@@ -32,6 +32,8 @@ from zoo_core.runs.files import disk_errors
 from zoo_core.runs.log import logger
 
 RANDOM = "random"
+PREPARED = "_infer"
+"""End of the name of the float graph that a quantized one was made from."""
 FULL_AUTO = "full_auto"
 INSPECTION = "inspection"
 
@@ -60,7 +62,9 @@ class OnnxQuantizer:
         self._parameters = section.onnx_quant_parameters
 
     def quantize(self, job: QuantizationJob) -> QuantizationOutcome:
-        """Write `<stem>_quant_qdq_pc.onnx`, or `_pt` when per tensor.
+        """Write `<stem>_quant_qdq_pc.onnx`, or `_pt` when per tensor, and beside it the float graph it was made from.
+
+        That is `<stem>_infer.onnx`: simplified, and changed as the options say, but computing the same.
 
         A model that holds quantized operators already is returned unchanged.
 
@@ -77,7 +81,8 @@ class OnnxQuantizer:
             workbench = Workbench(job, self._section, Path(folder))
             chosen = self._choose(workbench, self._first_recipe(job))
             workbench.refuse_broken(chosen.model)
-            return self._write(job, info, chosen)
+            prepared = workbench.float_graph(chosen.recipe).model
+            return self._write(job, info, chosen, prepared)
 
     def _first_recipe(self, job: QuantizationJob) -> Recipe:
         """Return the recipe that the file asks for; a granularity that it leaves open is the target's."""
@@ -147,8 +152,12 @@ class OnnxQuantizer:
             logger.info("Inspection: %s", line)
         return {"files": write_inspection(inspection, job.work_dir)}
 
-    def _write(self, job: QuantizationJob, info: OnnxInfo, chosen: _Choice) -> QuantizationOutcome:
+    def _write(
+        self, job: QuantizationJob, info: OnnxInfo, chosen: _Choice, prepared: onnx.ModelProto
+    ) -> QuantizationOutcome:
         recipe, model = chosen.recipe, chosen.model
+        set_metadata(prepared, info.metadata)
+        save_onnx(prepared, infer := job.directory / f"{job.model.stem}{PREPARED}.onnx")
         path = job.directory / f"{job.model.stem}{recipe.suffix}.onnx"
         set_metadata(model, {**info.metadata, "quantization": self._description(job, recipe)})
         save_onnx(model, path)
@@ -158,7 +167,10 @@ class OnnxQuantizer:
             weight_type=recipe.weight_type,
             activation_type=recipe.activation_type,
             notes=tuple(dict.fromkeys((*self._notes(info, job), *chosen.notes))),
-            **{**chosen.outcome, "warnings": (*chosen.outcome.get("warnings", ()), *_lint_texts(model))},
+            metrics=chosen.outcome.get("metrics", ()),
+            facts=chosen.outcome.get("facts", {}),
+            files=(infer, *chosen.outcome.get("files", ())),
+            warnings=(*chosen.outcome.get("warnings", ()), *_lint_texts(model)),
         )
 
     def _description(self, job: QuantizationJob, recipe: Recipe) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from zoo_core.config.sections import TrainingSection
 class WeightAverage:
     """Follow a model: after every update, average = decay * average + (1 - decay) * weights, buffers included.
 
-    With `warmup` the decay rises with the updates done, as 1 - (1 + updates) ** (-2 / 3), up to the one given.
+    With `warmup` the decay rises with the updates done, as 1 - updates ** (-2 / 3), from 0 up to the one given.
 
     B. Polyak and A. Juditsky, "Acceleration of stochastic approximation by averaging", 1992; computed by timm.
     """
@@ -21,6 +21,7 @@ class WeightAverage:
     def __init__(self, model: torch.nn.Module, *, decay: float, on_cpu: bool, warmup: bool = False) -> None:
         device = torch.device("cpu") if on_cpu else None
         self._average = ModelEmaV3(model, decay=decay, device=device, use_warmup=warmup)
+        self._warmup = warmup
 
     @classmethod
     def from_config(cls, model: torch.nn.Module, training: TrainingSection) -> WeightAverage | None:
@@ -42,7 +43,7 @@ class WeightAverage:
 
     def update(self, model: torch.nn.Module, updates: int | None = None) -> None:
         """Take the model's weights after an update; `updates` is the number done since the training began."""
-        self._average.update(model, updates)
+        self._average.update(model, updates if self._warmup else None)
 
     def state(self) -> dict[str, torch.Tensor]:
         """Return the averaged weights."""
