@@ -160,7 +160,7 @@ def test_image_of_another_size_is_unreadable(coco):
     coco.image("images/a.png", (32, 24))
     with pytest.raises(UnreadableImageError, match="the image has 32x24 pixels, its annotation is made for 64x48"):
         coco.read("test", **TEST).test[3]
-    with pytest.raises(DataError, match=r"1 of 4 images cannot be used"):
+    with pytest.raises(DataError, match=r"1 of 4 image files cannot be read"):
         coco.read("test", check=True, **TEST)
 
 

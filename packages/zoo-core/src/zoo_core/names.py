@@ -26,6 +26,13 @@ def split_qualified(name: str) -> tuple[str | None, str]:
     return (distribution, plain) if slash else (None, name)
 
 
+def shorten(names: Iterable[object], shown: int = 5) -> str:
+    """Return names separated by commas; of many the first few, and how many there are in all."""
+    listed = [str(name) for name in names]
+    more = f", ... ({len(listed)} in all)" if len(listed) > shown else ""
+    return ", ".join(listed[:shown]) + more
+
+
 def suggest(name: str, candidates: Iterable[str], limit: int = 3) -> tuple[str, ...]:
     """Return the legal names nearest to a misspelt one, best first, ignoring case."""
     by_folded = {candidate.casefold(): candidate for candidate in candidates}

@@ -16,11 +16,11 @@ import numpy as np
 from zoo_classification.data.cifar_batches import BatchFormat, BinaryBatches, LabelKind, PythonBatches
 from zoo_classification.data.class_lists import CIFAR10 as CIFAR10_NAMES
 from zoo_classification.data.class_lists import CIFAR100_COARSE, CIFAR100_FINE
-from zoo_classification.data.class_names import given_names
 from zoo_classification.data.official import divide
 from zoo_classification.data.official_format import OfficialFormat, refuse_absent
 from zoo_classification.data.pixels import PixelImages
 from zoo_core.data.fetch import RemoteFile
+from zoo_core.data.stated_classes import stated_classes
 from zoo_core.errors import DataError
 from zoo_core.protocols import TEST, TRAIN, DataRequest, ImageDataset, SplitDatasets
 
@@ -114,7 +114,7 @@ def _open_10(home: Path, section: Any) -> CifarFiles:
 
 
 def _open_100(home: Path, section: Any) -> CifarFiles:
-    stated = section.num_classes or len(given_names(section))
+    stated = section.num_classes or len(stated_classes(section))
     mode = section.label_mode or (COARSE if stated == len(CIFAR100_COARSE) else FINE)
     return CifarFiles(title="CIFAR-100", home=home, batches=BATCHES_100, kind=LABELS_100[mode], layout=LAYOUT_100)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from zoo_core.data.images import is_image_name
 from zoo_core.errors import DataError
+from zoo_core.names import shorten
 
 SHOWN = 5
 """Number of names that a message lists."""
@@ -80,13 +81,6 @@ def read_class_folders(key: str, root: Path) -> ClassFolders:
     elif not any(files.values()):
         problems.append(f"{key}: {root} holds no images")
     return ClassFolders(key, root, files, tuple(problems))
-
-
-def shorten(names: Sequence[str]) -> str:
-    """Return the first few names, and how many there are in all."""
-    if len(names) <= SHOWN:
-        return ", ".join(names)
-    return f"{', '.join(names[:SHOWN])}, ... ({len(names)} in all)"
 
 
 def _list(folder: Path) -> tuple[list[Path], list[Path]]:

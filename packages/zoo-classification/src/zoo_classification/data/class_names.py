@@ -1,14 +1,14 @@
-"""Own the list of classes: named in the file, in a text file, or deduced from the folders."""
+"""Own the order of the classes: as the configuration states them, as the data set fixes them, or by the folders."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from zoo_classification.data.class_folders import ClassFolders, shorten
+from zoo_classification.data.class_folders import ClassFolders
 from zoo_core.errors import DataError
+from zoo_core.names import shorten
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,29 +52,6 @@ def arrange(given: Sequence[str], own: Sequence[str], title: str) -> Arrangement
             hint="Names of your own are possible when they stand for the classes in this order.",
         )
     return Arrangement(names, tuple(range(len(own))), tuple(own))
-
-
-def given_names(section: Any) -> tuple[str, ...]:
-    """Return the classes that the `dataset` section states, in the user's order, or none.
-
-    Raises:
-        DataError: When a name stands there twice or the text file cannot be read.
-    """
-    names = tuple(section.class_names or ())
-    key = "dataset.class_names"
-    if not names and section.classes_file_path is not None:
-        key = f"dataset.classes_file_path: {section.classes_file_path}"
-        try:
-            text = section.classes_file_path.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            raise DataError(f"{key} cannot be read as text: {error}.") from error
-        names = tuple(line.strip() for line in text.splitlines() if line.strip())
-        if not names:
-            raise DataError(f"{key} holds no names; expected one per line.")
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        raise DataError(f"{key} names some classes more than once: {shorten(twice)}.")
-    return names
 
 
 def folder_order(given: Sequence[str], trees: Sequence[ClassFolders], *, may_rename: bool) -> tuple[str, ...]:

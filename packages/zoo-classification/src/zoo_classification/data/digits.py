@@ -14,9 +14,10 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from zoo_classification.data.class_lists import DIGITS
-from zoo_classification.data.class_names import arrange, given_names
+from zoo_classification.data.class_names import arrange
 from zoo_classification.data.prediction import prediction_images
 from zoo_core.data.splits import Subset, split_indices, take_share
+from zoo_core.data.stated_classes import stated_classes
 from zoo_core.errors import DataError
 from zoo_core.protocols import PREDICTION, DataRequest, ImageDataset, Sample, SplitDatasets
 
@@ -59,7 +60,7 @@ def build(section: Any, request: DataRequest) -> SplitDatasets:
     Raises:
         DataError: When class names are given and are not ten.
     """
-    names = given_names(section) or CLASSES
+    names = stated_classes(section) or CLASSES
     if len(names) != len(CLASSES) or section.num_classes not in (None, len(CLASSES)):
         count = section.num_classes if len(names) == len(CLASSES) else len(names)
         raise DataError(f"The digits are {len(CLASSES)} classes, dataset states {count}.", hint="Remove the key.")

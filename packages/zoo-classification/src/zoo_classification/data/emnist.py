@@ -15,12 +15,12 @@ from typing import Any
 from scipy.io import loadmat
 
 from zoo_classification.data.class_lists import CHARACTERS
-from zoo_classification.data.class_names import given_names
 from zoo_classification.data.idx_files import IdxFiles, label, present
 from zoo_classification.data.official import divide
 from zoo_classification.data.official_format import OfficialFiles, OfficialFormat
 from zoo_classification.data.pixels import PixelFile, Pixels
 from zoo_core.data.fetch import RemoteFile
+from zoo_core.data.stated_classes import stated_classes
 from zoo_core.errors import DataError
 from zoo_core.protocols import TEST, TRAIN, DataRequest, ImageDataset, SplitDatasets
 
@@ -67,7 +67,7 @@ def build(section: Any, request: DataRequest) -> SplitDatasets:
 
 
 def _open(home: Path, section: Any) -> OfficialFiles:
-    stated = section.num_classes or len(given_names(section))
+    stated = section.num_classes or len(stated_classes(section))
     names = CHARACTERS[:WITHOUT_SMALL] if stated == WITHOUT_SMALL else CHARACTERS
     if not any(present(home, STEMS)):
         return MatlabFile(path=home / MATLAB, names=names)

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from zoo_classification.config import ImageNetSection
-from zoo_classification.data.class_folders import ClassFolders, read_class_folders, shorten
-from zoo_classification.data.class_names import count_problems, folder_order, given_names
+from zoo_classification.data.class_folders import ClassFolders, read_class_folders
+from zoo_classification.data.class_names import count_problems, folder_order
 from zoo_classification.data.image_files import ImageFiles, check_images
 from zoo_classification.data.split_sources import PATH_KEYS, SplitSources
+from zoo_core.data.stated_classes import stated_classes
 from zoo_core.errors import DataError
+from zoo_core.names import shorten
 from zoo_core.protocols import (
     PREDICTION,
     QUANTIZATION,
@@ -46,7 +48,7 @@ class _Builder:
 
     def build(self) -> SplitDatasets:
         trees = {split: read_class_folders(self._key(split), self.roots[split]) for split in self._needed()}
-        given = given_names(self.section)
+        given = stated_classes(self.section)
         order = folder_order(given, list(trees.values()), may_rename=isinstance(self.section, ImageNetSection))
         self._refuse(trees, order)
         train, validation = self._train_and_validation(trees, order)
@@ -90,7 +92,7 @@ class _Builder:
         for split, tree in trees.items():
             problems += tree.problems
             if tree.files:
-                complete = TRAIN in trees or given_names(self.section) is None
+                complete = TRAIN in trees or stated_classes(self.section) is None
                 problems += tree.compare(order, complete=complete)
                 if not complete and len(tree.files) < len(order):
                     self.sources.notes.append(f"{tree.key} has folders for {len(tree.files)} of {len(order)} classes.")

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo_classification.data.class_folders import shorten
 from zoo_classification.data.image_files import ImageFiles, refuse_absent_images
 from zoo_classification.data.official import divide
 from zoo_classification.data.official_format import OfficialFormat, refuse_absent
 from zoo_core.data.fetch import RemoteFile
 from zoo_core.errors import DataError
+from zoo_core.names import shorten
 from zoo_core.protocols import TEST, TRAIN, DataRequest, ImageDataset, SplitDatasets
 
 IMAGES, CLASSES = "images", "meta/classes.txt"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 
-from zoo_classification.data.class_folders import shorten
 from zoo_core.data.images import read_image
-from zoo_core.errors import DataError, UnreadableImageError
+from zoo_core.data.readable import refuse_unreadable
+from zoo_core.errors import DataError
+from zoo_core.names import shorten
 from zoo_core.protocols import Progress, Sample
 
 SHOWN = 20
@@ -46,23 +46,7 @@ def check_images(paths: Iterable[Path], progress: Progress | None) -> None:
     Raises:
         DataError: Listing the files that cannot be decoded.
     """
-    unique = sorted(set(paths))
-    bad = []
-    with nullcontext() if progress is None else progress.track("Checking images", len(unique)) as bar:
-        for path in unique:
-            try:
-                read_image(path)
-            except UnreadableImageError as error:
-                bad.append(str(error))
-            if bar is not None:
-                bar.advance()
-    if bad:
-        more = f"\n  ... and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
-        listed = "".join(f"\n  {line}" for line in bad[:SHOWN])
-        raise DataError(
-            f"{len(bad)} of {len(unique)} image files cannot be read:{listed}{more}",
-            hint="Repair or remove them, or set dataset.check_image_files: False to go on without them.",
-        )
+    refuse_unreadable({str(path) for path in paths}, lambda name: read_image(Path(name)), progress)
 
 
 def refuse_absent_images(root: Path, names: Sequence[str], archive: str) -> None:

@@ -13,12 +13,13 @@ from typing import Any
 
 from zoo_classification.data import folder
 from zoo_classification.data.class_folders import ClassFolders, read_class_folders
-from zoo_classification.data.class_names import arrange, count_problems, given_names
+from zoo_classification.data.class_names import arrange, count_problems
 from zoo_classification.data.image_files import ImageFiles, check_images
 from zoo_classification.data.official_format import OfficialFormat, draw_layout
 from zoo_classification.data.split_sources import PATH_KEYS, SplitSources
 from zoo_core.data.fetch import default_folder, fetch
 from zoo_core.data.splits import Subset
+from zoo_core.data.stated_classes import stated_classes
 from zoo_core.errors import DataError
 from zoo_core.protocols import (
     PREDICTION,
@@ -102,7 +103,7 @@ class _Divider:
         self.sources = SplitSources(section, request, notes)
         self.files = {key: official.open(home, section) for key, home in homes.items()}
         self.own = next((self.files[key] for key in ("data_dir", "training_path") if key in self.files), None)
-        self.classes = arrange(given_names(section), next(iter(self.files.values())).names, official.title)
+        self.classes = arrange(stated_classes(section), next(iter(self.files.values())).names, official.title)
 
     def divide(self) -> SplitDatasets:
         self._refuse()

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from zoo_classification.data.class_folders import shorten
 from zoo_core.data.fetch import RemoteFile
 from zoo_core.errors import DataError
+from zoo_core.names import shorten
 from zoo_core.protocols import ImageDataset
 
 

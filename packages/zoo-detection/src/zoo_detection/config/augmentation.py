@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from zoo_core.config.section import Section
 from zoo_core.config.sections import NonNegativeFloat, NonNegativeInt, PositiveInt, Probability
@@ -52,3 +52,11 @@ class DetectionAugmentationSection(Section):
     """Largest side of that canvas, in sides of the image; 4."""
     iou_crop_prob: Probability | None = None
     """Probability of cutting out a part that overlaps boxes by a drawn IoU; 0 / 0.857 / 0."""
+
+    @field_validator("mosaic_scale", "mixup_scale", "random_size")
+    @classmethod
+    def _in_order(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
+        if value is not None and value[0] > value[1]:
+            msg = f"the smaller number comes first; expected ({value[1]}, {value[0]})"
+            raise ValueError(msg)
+        return value

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,10 @@ from PIL import Image
 from zoo_core.data.images import read_image
 from zoo_core.data.inspection.findings import Finding
 from zoo_core.data.inspection.labels import LabelStatistics
-from zoo_core.errors import DataError, UnreadableImageError
+from zoo_core.data.readable import refuse_unreadable
+from zoo_core.errors import UnreadableImageError
 from zoo_core.protocols import ImageDataset, Progress, Sample
 from zoo_detection.data.findings import box_findings
-from zoo_detection.data.problems import SHOWN
 from zoo_detection.data.statistics import box_statistics
 from zoo_detection.data.table import BoxTable, Labels
 from zoo_detection.labels import BoxLabels
@@ -112,23 +111,12 @@ def check_images(datasets: Iterable[ImageDataset | None], progress: Progress | N
         DataError: Listing those that cannot be decoded or have another size than their annotations say.
     """
     wanted = {dataset.name(i): (dataset, i) for dataset in datasets if dataset is not None for i in range(len(dataset))}
-    bad = []
-    with nullcontext() if progress is None else progress.track("Checking images", len(wanted)) as bar:
-        for name in sorted(wanted):
-            dataset, index = wanted[name]
-            try:
-                dataset[index]
-            except UnreadableImageError as error:
-                bad.append(str(error))
-            if bar is not None:
-                bar.advance()
-    if bad:
-        more = f"\n  ... and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
-        listed = "".join(f"\n  {line}" for line in bad[:SHOWN])
-        raise DataError(
-            f"{len(bad)} of {len(wanted)} images cannot be used:{listed}{more}",
-            hint="Mend or remove these images, or set dataset.check_image_files to False to leave them out.",
-        )
+
+    def read(name: str) -> object:
+        dataset, index = wanted[name]
+        return dataset[index]
+
+    refuse_unreadable(wanted, read, progress)
 
 
 def _as_annotated(path: Path, upright: Image.Image, size: tuple[int, int]) -> Image.Image:

@@ -8,6 +8,7 @@ from typing import Any
 from zoo_core.data.images import list_images
 from zoo_core.data.splits import split_indices, take_share
 from zoo_core.errors import DataError
+from zoo_core.names import shorten
 from zoo_core.protocols import (
     PREDICTION,
     QUANTIZATION,
@@ -22,7 +23,6 @@ from zoo_detection.data.box_files import BoxFiles, PlainImages, check_images
 from zoo_detection.data.class_names import choose_names, given_names
 from zoo_detection.data.coco import read_coco
 from zoo_detection.data.prediction import images_of_file, prediction_images
-from zoo_detection.data.problems import shorten
 from zoo_detection.data.sources import COCO, VOC, Reading, Source, find_format, locate
 from zoo_detection.data.table import UNKNOWN, BoxTable
 from zoo_detection.data.voc import read_voc

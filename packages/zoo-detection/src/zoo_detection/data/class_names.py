@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from zoo_core.data.stated_classes import stated_classes
 from zoo_core.errors import DataError
-from zoo_core.names import did_you_mean
-from zoo_detection.data.problems import shorten
+from zoo_core.names import did_you_mean, shorten
 from zoo_detection.data.table import UNKNOWN, BoxTable
 
 PERSON = ("person",)
@@ -19,25 +18,12 @@ IMPLIED = {"coco_person": PERSON}
 
 
 def given_names(section: Any) -> tuple[str, ...]:
-    """Return the classes that the `dataset` section states, in the user's order, or none.
+    """Return the classes that the `dataset` section states, or that the name of the data set implies, or none.
 
     Raises:
         DataError: When a name stands there twice or the text file cannot be read.
     """
-    names = tuple(section.class_names or ())
-    key = "dataset.class_names"
-    if not names and section.classes_file_path is not None:
-        key = f"dataset.classes_file_path: {section.classes_file_path}"
-        try:
-            text = section.classes_file_path.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            raise DataError(f"{key} cannot be read as text: {error}.") from error
-        names = tuple(line.strip() for line in text.splitlines() if line.strip())
-        if not names:
-            raise DataError(f"{key} holds no names; expected one on each line.")
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        raise DataError(f"{key} names some classes more than once: {shorten(twice)}.")
+    names = stated_classes(section)
     return names or IMPLIED.get((section.dataset_name or "").casefold(), ())
 
 

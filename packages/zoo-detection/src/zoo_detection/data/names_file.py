@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from zoo_core.errors import DataError
-from zoo_detection.data.problems import shorten
+from zoo_core.names import shorten
 from zoo_detection.data.sources import Source
 
 TEXT_FILES = ("classes.txt", "obj.names")

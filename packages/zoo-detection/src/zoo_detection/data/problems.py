@@ -47,10 +47,3 @@ class Problems:
         """
         if self._lines:
             raise DataError("\n".join(self._lines), hint="\n".join(self._hints) or None)
-
-
-def shorten(names: Iterable[object], shown: int = SHOWN) -> str:
-    """Return names separated by commas, the first few of many."""
-    listed = [str(name) for name in names]
-    more = f", ... ({len(listed)} in all)" if len(listed) > shown else ""
-    return ", ".join(listed[:shown]) + more
