@@ -30,7 +30,13 @@ general: {seed: 7, num_threads: 1}
 model: {model_name: st_yolodv2pico_actrelu_pt, input_shape: [3, 64, 64]}
 data_augmentation: {multiscale_range: 0}
 postprocessing: {confidence_thresh: 0.00001}
-training: {epochs: 2, batch_size: 4, no_aug_epochs: 1, lr_scheduler: {lr: 0.02}}
+training:
+  epochs: 2
+  batch_size: 2
+  no_aug_epochs: 1
+  model_ema: False
+  optimizer: {opt: adamw}
+  lr_scheduler: {lr: 0.003, warmup_epochs: 0}
 quantization: {quantizer: onnx_quantizer}
 """
 USED = """\

@@ -104,7 +104,8 @@ class Given:
     def text(self, mode, **changes):
         section = f"model: {{model_type: {changes.get('kind', self.kind)}, model_path: {self.model}}}\n"
         processing = f"postprocessing: {{confidence_thresh: 0.3{self.more}}}\n"
-        sizes = "preprocessing: {resizing: {aspect_ratio: fit}}\nquantization: {quantizer: onnx_quantizer}\n"
+        sizes = "preprocessing: {resizing: {aspect_ratio: fit}, normalization: {mean: 0.0, std: 1.0}}\n"
+        sizes += "quantization: {quantizer: onnx_quantizer}\n"
         return f"operation_mode: {mode}\n{section}{self.data}{processing}{sizes}"
 
 

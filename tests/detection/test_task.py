@@ -67,6 +67,8 @@ def test_priors_in_the_file_come_before_those_of_the_name():
     named = choose_family(DetectionModelSection(model_name="ssdlite_mobilenetv2_pt"), info(tags=["ssd"]), PLAIN)
     cells = 4 * 6 + 2 * 3 + 1 * 2 + 3 * 1  # 64 x 96 pixels, six maps, each half of the one before
     assert named.priors.shape == (6 * cells, 4)
+    by_file = choose_family(DetectionModelSection(model_type="ssd"), info(name="ssd"), PLAIN)  # from ssd.onnx
+    np.testing.assert_array_equal(by_file.priors, named.priors)
 
 
 def test_anchors_reach_the_families_that_have_them():
@@ -116,5 +118,6 @@ def test_keys_of_st_in_the_log():
 
 def test_shapes_of_another_family_are_told():
     problems = task_of().check_outputs([(1, 6, 84)])
-    assert len(problems) == 1
     assert "1 outputs; ST_YOLOD has three" in problems[0]
+    assert "model.model_type" in problems[-1]
+    assert task_of().check_outputs([(1, 126, 4), (1, 126, 1), (None, 126, 2)]) == ()

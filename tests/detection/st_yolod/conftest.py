@@ -13,7 +13,7 @@ def make():
     """Return a function that builds a network by name."""
 
     def made(name, shape=(3, 192, 192), classes=80, **keys):
-        section = DetectionModelSection(model_name=name, **keys)
+        section = DetectionModelSection.model_construct(model_name=name, **keys)  # the builder checks on its own
         return build(section, ModelContext(num_classes=classes, input=InputSpec(*shape)))
 
     return made

@@ -38,6 +38,11 @@ BUILDERS = {SSD: "zoo_detection.models.ssd:build", YOLOD: "zoo_detection.models.
 TRAINERS = {SSD: "ssd", YOLOD: "yolod"}
 INPUTS = {SSD: InputSpec(3, 300, 300), YOLOD: InputSpec(3, 320, 320)}
 PUBLISHED = ("coco", "coco_person", "voc", "imagenet")
+PUBLISHED_YOLOD = {
+    "nano": ("imagenet",),
+    "milli": ("coco", "coco_person", "imagenet"),
+    "tiny": ("coco", "coco_person", "imagenet"),
+}
 
 
 @hookimpl
@@ -73,7 +78,7 @@ def zoo_models() -> Iterator[ModelSpec]:
         yield _model(name, SSD, summary, pretrained=PUBLISHED, licence="as timm, torchvision and ST state")
     for size, words in YOLOD_SIZES.items():
         summary = f"ST_YOLOD v2 {size}, {words}: YOLOX head on STResNet."
-        published = PUBLISHED[:-1] if size in ("milli", "tiny") else ()
+        published = PUBLISHED_YOLOD.get(size, ())
         yield _model(f"st_yolodv2{size}_actrelu_pt", YOLOD, summary, pretrained=published, licence="weights: SLA0044")
     for name, (family, summary) in GENERIC.items():
         yield _model(name, family, summary, pretrained=("imagenet",), licence="varies")

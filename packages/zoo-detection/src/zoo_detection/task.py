@@ -57,7 +57,7 @@ def build(config: RunConfig, model: ModelInfo) -> DetectionTask:
         postprocessing=postprocessing,
         plan=_plan(config),
         epochs=1 if config.training is None else config.training.epochs,
-        no_aug_epochs=getattr(config.training, "no_aug_epochs", 0),
+        no_aug_epochs=getattr(config.training, "plain_epochs", 0),
     )
 
 
@@ -185,7 +185,13 @@ class DetectionTask:
 
     def check_outputs(self, shapes: Sequence[tuple[int | None, ...]]) -> tuple[str, ...]:
         """Return what is wrong with the outputs for the family of the model."""
-        return self.family.check(shapes)
+        problems = self.family.check(shapes)
+        if not problems:
+            return ()
+        return (
+            *problems,
+            f"The outputs are read as those of the type {self.family.name}; model.model_type says which.",
+        )
 
     def metric_key(self, metric: MetricValue) -> str | None:
         """Return ST's key of its own precision, such as `quantized_model_map`."""

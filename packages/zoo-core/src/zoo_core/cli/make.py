@@ -28,8 +28,8 @@ def shapes(
     folder: Annotated[
         Path, typer.Option("--output", metavar="DIR", help="New or empty folder to write.", show_default=False)
     ],
-    images: Annotated[int, typer.Option("--images", metavar="N", help="Pictures; 70 % train.")] = 400,
-    size: Annotated[int, typer.Option("--size", metavar="PIXELS", help="Width and height of a picture.")] = 160,
+    images: Annotated[int, typer.Option("--images", metavar="N", help="Pictures; 70 % train.")] = 1600,
+    size: Annotated[int, typer.Option("--size", metavar="PIXELS", help="Width and height of a picture.")] = 128,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="The same seed draws the same pictures.")] = 0,
     identities: Annotated[
         int, typer.Option("--identities", metavar="N", help="Persons for re-identification; half of them train.")

@@ -53,7 +53,7 @@ class DetectionAugmentationSection(Section):
     iou_crop_prob: Probability | None = None
     """Probability of cutting out a part that overlaps boxes by a drawn IoU; 0 / 0.857 / 0."""
 
-    @field_validator("mosaic_scale", "mixup_scale", "random_size")
+    @field_validator("mosaic_scale", "mixup_scale")
     @classmethod
     def _in_order(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
         if value is not None and value[0] > value[1]:

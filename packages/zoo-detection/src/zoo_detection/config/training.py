@@ -9,6 +9,8 @@ from zoo_core.config.lr_scheduler_section import LrSchedulerSection
 from zoo_core.config.sections import OptimizerSection, TrainingSection
 from zoo_core.lazy import LazyRef
 
+PLAIN_EPOCHS, PLAIN_SHARE = 15, 5
+"""Last epochs without joined images, at most one of so many."""
 RATE = 0.01
 DECAY = 5e-4
 WARMED = ("yoloxwarmcos", "yoloxsemiwarmcos", "warmcos")
@@ -71,12 +73,23 @@ class YolodTrainingSection(TrainingSection):
     """Keep a running average of the weights; it is what is evaluated and saved as best."""
     model_ema_warmup: bool = True
     """Let the running average follow the weights closely at first, as YOLOX does."""
-    no_aug_epochs: NonNegativeInt = 15
-    """Last epochs, without mosaic and mixup and with a loss on the box numbers themselves (L1)."""
+    no_aug_epochs: NonNegativeInt | None = None
+    """Last epochs, without mosaic and mixup and with a loss on the box numbers themselves (L1).
+
+    When absent 15, or a fifth of a training of less than 75 epochs.
+    """
     backbone_lr_ratio: Probability | None = None
     """Learning rate of the backbone, as a share of `lr`; 0.2 with published weights, 1 with new ones."""
     neck_lr_ratio: Probability | None = None
     """Learning rate of the neck, as a share of `lr`; 0.8 with published weights, 1 with new ones."""
+
+
+    @property
+    def plain_epochs(self) -> int:
+        """Return the number of last epochs without joined images."""
+        if self.no_aug_epochs is None:
+            return min(PLAIN_EPOCHS, self.epochs // PLAIN_SHARE)
+        return min(self.no_aug_epochs, self.epochs)
 
 
 class SsdSchedulerSection(LrSchedulerSection):

@@ -53,4 +53,5 @@ def _priors(section: DetectionModelSection, model: ModelInfo, decoding: Mapping[
     stored = decoding.get("anchor_boxes")
     if stored:
         return np.asarray(stored, np.float32).reshape(-1, PRIOR_NUMBERS)
-    return ssd_priors(section.model_name or model.name, model.input, section.backbone)
+    named = section.model_name or (model.name if model.tags else "")  # a file's own name says nothing
+    return ssd_priors(named, model.input, section.backbone)

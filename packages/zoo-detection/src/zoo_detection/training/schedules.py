@@ -71,7 +71,9 @@ def yolod_rate(
     elif section.sched == "warmcos":
         curve = _warmed(_cosine(rate, 0.0, warm, total), rate, section.warmup_lr, warm, LINEAR)
     else:
-        flat = total - training.no_aug_epochs * updates_per_epoch
+        flat = total - training.plain_epochs * updates_per_epoch
+        if flat <= warm:  # a training that is plain throughout falls over its whole length
+            flat = total
         lowest = rate * section.min_lr_ratio
         curve = _warmed(_cosine(rate, lowest, warm, flat), rate, section.warmup_lr, warm, QUADRATIC)
     return CurveRate(optimizer, training.epochs, updates_per_epoch, curve)

@@ -19,9 +19,9 @@ TRAIN_SHOTS, GALLERY_SHOTS = 4, 3
 class ShapesPlan:
     """Hold the numbers that decide every byte of the data set."""
 
-    images: int = 400
+    images: int = 1600
     """Pictures for detection, and as many for pose."""
-    size: int = 160
+    size: int = 128
     """Width and height of a picture in pixels."""
     seed: int = 0
     identities: int = 40

@@ -47,7 +47,7 @@ detection.yaml
 
 
 def detection_config(plan: ShapesPlan) -> str:
-    """Return the YAML of a training of the smallest ST_YOLOD, with paths relative to the file itself."""
+    """Return the YAML of a training of a small ST_YOLOD, with paths relative to the file itself."""
     side = max(STRIDE, round(plan.size / STRIDE) * STRIDE)
     return f"""\
 # Drawn figures: train, quantize, evaluate. From this folder: zoo run detection.yaml
@@ -62,7 +62,7 @@ general:
 model:
   framework: torch
   model_type: st_yolod
-  model_name: st_yolodv2pico_actrelu_pt
+  model_name: st_yolodv2micro_actrelu_pt
   pretrained: False
   input_shape: [3, {side}, {side}]
   num_classes: {len(CLASSES)}
@@ -87,36 +87,30 @@ preprocessing:
   color_mode: rgb
 
 data_augmentation:
-  mosaic_prob: 0.5
-  mosaic_scale: (0.5, 1.5)
-  enable_mixup: False
-  degrees: 10.0
-  translate: 0.1
-  shear: 2.0
-  hsv_prob: 1.0
+  mosaic_prob: 0.0               # figures on plain ground need no joining of images
+  hsv_prob: 0.5
   flip_prob: 0.5
   multiscale_range: 0
 
 training:
   trainer_name: yolod
-  batch_size: 16
-  epochs: 60
+  batch_size: 8
+  epochs: 25
   warmup_epochs: 1
   scheduler: yoloxwarmcos
-  no_aug_epochs: 15
+  no_aug_epochs: 2
   ema: True
   eval_interval: 5
+  channels_last: True
   optimizer:
-    SGD:
-      learning_rate: 0.02
-      momentum: 0.9
+    AdamW:
+      learning_rate: 0.002
       warmup_lr: 0.0
       min_lr_ratio: 0.05
       weight_decay: 5e-4
 
 postprocessing:
-  confidence_thresh: 0.001
-  NMS_thresh: 0.5
+  NMS_thresh: 0.6
   IoU_eval_thresh: 0.5
   max_detection_boxes: 100
 
