@@ -81,12 +81,13 @@ def define(text, name):
 
 def test_st_yolod_is_deployed(finished, texts, zoo, bench):
     path = next(path for path in finished.folder.rglob(f"{STEM}.onnx") if "quantized" not in str(path))
-    text = f"operation_mode: chain_qd\n{texts.data}{texts.used}model: {{model_path: {path}}}\n"
+    processing = "postprocessing: {confidence_thresh: 0.4, NMS_thresh: 0.6}\n"  # not what the chain was run with
+    text = f"operation_mode: chain_qd\n{texts.data}{processing}model: {{model_path: {path}}}\n"
     answer = zoo(f"{text}quantization: {{quantizer: onnx_quantizer}}\n{bench('STM32N6570-DK')}")
     assert answer.code == 0, answer.text
     text = header(answer)
     assert define(text, "POSTPROCESS_TYPE") == "POSTPROCESS_OD_ST_YOLOD_UI"
-    for name, value in (("CONF_THRESHOLD", 0.00001), ("IOU_THRESHOLD", 0.5)):
+    for name, value in (("CONF_THRESHOLD", 0.4), ("IOU_THRESHOLD", 0.6)):
         key = re.search(rf"\w*{name}\b", text).group()
         assert float(define(text, key).rstrip("f")) == value
     for number, stride in enumerate((8, 16, 32)):

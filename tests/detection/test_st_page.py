@@ -268,3 +268,14 @@ def test_the_data_set_finds_the_images_of_the_prediction(check):
     config = check({"operation_mode": "chain_tqe", **merged(YOLOD_MODEL, COCO, YOLOD_TRAINING, REST)}).config
     found = build(config.dataset, DataRequest(splits=frozenset({PREDICTION}), seed=1)).prediction
     assert [found.name(index).rpartition("/")[2] for index in range(len(found))] == ["1.jpg", "2.jpg"]
+
+
+def test_classes_keep_the_numbers_of_the_annotations(check):
+    from zoo_core.protocols import PREDICTION, DataRequest
+    from zoo_detection.data.build import build
+
+    data = {"operation_mode": "chain_tqe", **merged(YOLOD_MODEL, COCO, YOLOD_TRAINING, REST)}
+    data["dataset"].pop("class_names")
+    data["model"].pop("num_classes")
+    found = build(check(data).config.dataset, DataRequest(splits=frozenset({PREDICTION}), seed=1))
+    assert (found.class_names, found.class_ids) == (("person", "car"), (1, 3))

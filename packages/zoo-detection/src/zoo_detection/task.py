@@ -50,7 +50,7 @@ def build(config: RunConfig, model: ModelInfo) -> DetectionTask:
     if not isinstance(postprocessing, PostprocessingSection):
         postprocessing = PostprocessingSection()
     return DetectionTask(
-        preprocessing=ImagePreprocessing.from_config(config.preprocessing, model.input),
+        preprocessing=ImagePreprocessing.from_config(config.preprocessing, model.input, imagenet_default=False),
         family=choose_family(section, model, postprocessing),
         model=model,
         section=section,
@@ -163,7 +163,12 @@ class DetectionTask:
 
     def decoder(self) -> DetectionDecoder:
         """Return the decoder of predictions."""
-        return DetectionDecoder(self.post_processing(SHOWN_CONFIDENCE), self.preprocessing, self.class_names)
+        return DetectionDecoder(
+            self.post_processing(SHOWN_CONFIDENCE),
+            self.preprocessing,
+            self.class_names,
+            category_ids=self.model.class_ids or None,
+        )
 
     def model_options(self) -> Mapping[str, Any]:
         """Return nothing: the `model` section says everything of the network."""

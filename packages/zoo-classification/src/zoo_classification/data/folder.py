@@ -65,6 +65,7 @@ class _Builder:
             check_images(_paths(splits), self.request.progress)
         return SplitDatasets(
             class_names=given or order,
+            class_ids=(),
             **splits,
             sources={split: text for split, text in self.sources.texts.items() if split in splits},
             notes=tuple(self.sources.notes),

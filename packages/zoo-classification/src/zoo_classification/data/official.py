@@ -122,6 +122,7 @@ class _Divider:
             check_images(_paths(splits), self.request.progress)
         return SplitDatasets(
             class_names=self.classes.names,
+            class_ids=(),
             **splits,
             sources={split: texts[split] for split in SPLITS if split in splits and split in texts},
             notes=tuple(self.sources.notes),

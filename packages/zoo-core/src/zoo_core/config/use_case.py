@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +17,14 @@ KEY = "use_case"
 MODEL_NAME = "model.model_name"
 MODEL_TYPE = "model.model_type"
 DATASET_NAME = "dataset.dataset_name"
+PROJECT = "deployment.c_project_path"
 
 
 def find_use_case(lookup: Lookup, metadata: Mapping[str, Any]) -> Resolved[TaskSpec] | None:
     """Return the use case of a configuration.
 
     In this order: `use_case`, the model's, that of `model_type`, what the model file says of itself, the data
-    set's, the only installed one. What contradicts or leaves it open is noted.
+    set's, that of ST's C project, the only installed one. What contradicts or leaves it open is noted.
 
     Args:
         lookup: The configuration and the registries.
@@ -31,7 +33,7 @@ def find_use_case(lookup: Lookup, metadata: Mapping[str, Any]) -> Resolved[TaskS
     tasks = lookup.catalog.tasks
     if name := lookup.text(KEY):
         return lookup.resolve(tasks, name, KEY)
-    told = _of_model(lookup) or _of_type(lookup) or metadata.get(KEY) or _of_dataset(lookup)
+    told = _of_model(lookup) or _of_type(lookup) or metadata.get(KEY) or _of_dataset(lookup) or _of_project(lookup)
     if told is not None:
         try:
             return tasks.resolve(str(told))
@@ -69,3 +71,10 @@ def _of_dataset(lookup: Lookup) -> str | None:
         return lookup.catalog.datasets.resolve(name).spec.task
     except UserError:  # several use cases have a data set of this name
         return None
+
+
+def _of_project(lookup: Lookup) -> str | None:
+    """Return the use case that a folder of ST's C project is named after, such as `image_classification`."""
+    parts = {part.casefold() for part in re.split(r"[/\\\\]", lookup.text(PROJECT) or "")}
+    owners = [entry.spec.name for entry in lookup.catalog.tasks if parts & {entry.spec.name, *entry.spec.aliases}]
+    return owners[0] if len(owners) == 1 else None

@@ -75,6 +75,8 @@ class SplitDatasets:
     """Hold the splits that were asked for; a split that does not exist is `None`."""
 
     class_names: tuple[str, ...]
+    class_ids: tuple[int, ...] = ()
+    """Number of every class in the data set's own files, where they have such."""
     train: ImageDataset | None = None
     validation: ImageDataset | None = None
     test: ImageDataset | None = None

@@ -32,6 +32,8 @@ class ModelInfo:
     name: str
     input: InputSpec
     class_names: tuple[str, ...]
+    class_ids: tuple[int, ...] = ()
+    """Number of every class in the data set's own files; empty where these have none."""
     tags: frozenset[str] = frozenset()
     """Tags of the model's spec; empty for a model that is known by its file alone."""
     origin: Mapping[str, Any] = field(default_factory=dict)

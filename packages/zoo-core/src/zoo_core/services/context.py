@@ -136,6 +136,7 @@ class RunContext:
             name=name or "model",
             input=self.input,
             class_names=self.class_names,
+            class_ids=self.datasets.class_ids if self.datasets.class_names == self.class_names else (),
             tags=frozenset() if chosen is None else chosen.spec.tags,
             origin=self.origin,
         )

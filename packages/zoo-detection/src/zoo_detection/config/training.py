@@ -83,7 +83,6 @@ class YolodTrainingSection(TrainingSection):
     neck_lr_ratio: Probability | None = None
     """Learning rate of the neck, as a share of `lr`; 0.8 with published weights, 1 with new ones."""
 
-
     @property
     def plain_epochs(self) -> int:
         """Return the number of last epochs without joined images."""

@@ -73,6 +73,7 @@ class _Builder:
             check_images(splits.values(), self.request.progress)
         return SplitDatasets(
             class_names=names,
+            class_ids=next((table.category_ids for table in tables.values()), ()),
             **splits,
             sources={split: text for split, text in self.texts.items() if split in splits},
             notes=tuple(dict.fromkeys(self.reading.notes)),
