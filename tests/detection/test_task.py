@@ -121,3 +121,21 @@ def test_shapes_of_another_family_are_told():
     assert "1 outputs; ST_YOLOD has three" in problems[0]
     assert "model.model_type" in problems[-1]
     assert task_of().check_outputs([(1, 126, 4), (1, 126, 1), (None, 126, 2)]) == ()
+
+
+@pytest.mark.parametrize(
+    ("own", "stored", "wanted"),
+    [((17, 18), [3, 4], [17, 18]), ((), [3, 4], [3, 4]), ((), [], [1, 2]), ((), [1, 2, 3], [1, 2])],
+)
+def test_numbers_of_classes_in_result_files(own, stored, wanted):
+    """Those of the data set, else those that the model file knows, else 1, 2, ..."""
+    config = RunConfig.model_construct(
+        operation_mode="prediction",
+        use_case="detection",
+        preprocessing=PreprocessingSection(),
+        model=DetectionModelSection(),
+        dataset=DatasetSection(),
+    )
+    known = {"decoding": {"family": "st_yolod", "category_ids": stored}}
+    task = build(config, ModelInfo(name="m", input=INPUT, class_names=NAMES, class_ids=own, origin=known))
+    assert task.decoder().describe()["category_ids"] == wanted

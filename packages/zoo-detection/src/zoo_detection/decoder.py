@@ -71,7 +71,7 @@ class DetectionDecoder:
 
     def describe(self) -> dict[str, Any]:
         """Return the description of the outputs for an exported model."""
-        return {"type": "detection", **self.postprocessing.describe()}
+        return {"type": "detection", "category_ids": list(self.category_ids), **self.postprocessing.describe()}
 
     def results(self, records: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[dict[str, Any]]:
         """Return the rows of COCO's result format for records, with the file name of each image in every row.

@@ -97,6 +97,13 @@ class DetectionTask:
         """Return the classes in the order of the model's outputs."""
         return self.model.class_names
 
+    @property
+    def category_ids(self) -> tuple[int, ...] | None:
+        """Return the numbers of the classes in result files: the data set's, else those that the model file knows."""
+        stored = (self.model.origin.get("decoding") or {}).get("category_ids") or ()
+        known = self.model.class_ids or tuple(stored)
+        return known if len(known) == len(self.class_names) else None
+
     def post_processing(self, default_confidence: float) -> PostProcessing:
         """Return the way from outputs to boxes, with the user's smallest score or else the one given here."""
         section = self._postprocessing
@@ -167,7 +174,7 @@ class DetectionTask:
             self.post_processing(SHOWN_CONFIDENCE),
             self.preprocessing,
             self.class_names,
-            category_ids=self.model.class_ids or None,
+            category_ids=self.category_ids,
         )
 
     def model_options(self) -> Mapping[str, Any]:
