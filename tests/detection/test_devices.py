@@ -96,6 +96,19 @@ def test_st_yolod_is_deployed(finished, texts, zoo, bench):
         assert f'"{name}"' in text
 
 
+def test_the_thresholds_of_a_deployment_are_those_of_its_file(finished, texts, zoo, bench):
+    path = next(path for path in finished.folder.rglob("*_quant_qdq_pc.onnx"))
+    before = path.read_bytes()
+    processing = "postprocessing: {confidence_thresh: 0.35, max_detection_boxes: 7}\n"
+    text = f"operation_mode: deployment\n{texts.data}{processing}model: {{model_path: {path}}}\n"
+    answer = zoo(f"{text}{bench('STM32N6570-DK')}")
+    assert answer.code == 0, answer.text
+    text = header(answer)
+    assert float(define(text, re.search(r"\w*CONF_THRESHOLD\b", text).group()).rstrip("f")) == 0.35
+    assert re.search(r"MAX_BOXES\w*\s+\(?7\b", text)
+    assert path.read_bytes() == before  # the user's own file stays as it is
+
+
 def ssd_model(path, priors):
     """Write an SSD in two outputs: encoded boxes (1, A, 4) and logits (1, A, 3) of a background and two classes."""
     rng = np.random.default_rng(0)

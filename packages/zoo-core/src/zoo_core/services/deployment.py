@@ -12,6 +12,7 @@ from zoo_core.protocols import Stage
 from zoo_core.results import DeploymentResult
 from zoo_core.services.base import StageOutput
 from zoo_core.services.context import RunContext
+from zoo_core.services.described import described
 from zoo_core.services.evaluation import FLOAT, INT8
 from zoo_core.services.targets import build_target
 from zoo_core.specs import DEPLOY
@@ -37,6 +38,7 @@ class DeploymentService:
             raise UserError("Deployment takes an ONNX model.")
         resolved = context.require(context.selection.deploy_target, "deployment.hardware_setup.board")
         target = build_target(context, resolved, DEPLOY)
+        model = described(context, model, context.layout.stage(stage))
         with context.code_of(resolved, "deployment"):
             result: DeploymentResult = target.deploy(model, context.layout.generated, context.progress)
         precision = INT8 if isinstance(model, QuantizedOnnx) else FLOAT

@@ -22,6 +22,7 @@ from zoo_core.results import MetricValue, QuantizationResult
 from zoo_core.runs.log import logger
 from zoo_core.services.base import StageOutput
 from zoo_core.services.context import RunContext
+from zoo_core.services.described import describe_file
 from zoo_core.services.targets import limits_of
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class QuantizationService:
         with context.code_of(resolved, "quantization"):
             outcome: QuantizationOutcome = resolved.spec.build.load()(section).quantize(job)
         if not outcome.already_quantized:
-            _describe(context, outcome.path)
+            describe_file(context, outcome.path)
         for text in outcome.warnings:
             logger.warning("%s", text)
         metrics = _within_budget(section, job, outcome)
@@ -86,19 +87,6 @@ class QuantizationService:
         )
         artifact = QuantizedOnnx(path=outcome.path, sha256=hash_file(outcome.path), made_by=stage.id)
         return StageOutput(result, artifact)
-
-
-def _describe(context: RunContext, path: Path) -> None:
-    """Say in the file what the run knows of it, since the float model may be of another tool.
-
-    What the float model said of itself stays, up to the decoding: that is what the configuration says now.
-    """
-    from zoo_core.export.onnx_file import inspect_onnx, write_metadata
-
-    stored, own = inspect_onnx(path).metadata, context.description()
-    wanted = {**{key: value for key, value in own.items() if value}, **stored, "decoding": own["decoding"]}
-    if wanted != stored:
-        write_metadata(path, wanted)
 
 
 def _job(context: RunContext, stage: Stage, model: Artifact) -> QuantizationJob:
