@@ -11,6 +11,7 @@ from timm.models import adapt_input_conv
 from torch import nn
 
 from zoo_core.errors import UserError
+from zoo_core.networks.st_resnet import own_names
 
 State = dict[str, torch.Tensor]
 COUNTER = "num_batches_tracked"
@@ -24,6 +25,8 @@ GROUPS = (
     ("regression_headers.", "heads.boxes."),
 )
 """Parts of an SSD: prefix in ST's files, prefix here."""
+YOLOD_PARTS = ("backbone", "neck", "head")
+"""Parts of an ST_YOLOD, in ST's files and here."""
 SHOWN = 12
 
 
@@ -57,7 +60,7 @@ class MatchReport:
 def put(model: nn.Module, state: Mapping[str, torch.Tensor], name: str) -> MatchReport:
     """Put weights into a model, in place; layers of other classes stay new, the first convolution is fitted.
 
-    Weights under ST's names for an SSD are paired with those here in the order of the layers of each part.
+    Weights under ST's names are paired with those here in the order of the layers of each part.
 
     Raises:
         UserError: When anything else is missing or of another shape; the model is unchanged then.
@@ -66,6 +69,8 @@ def put(model: nn.Module, state: Mapping[str, torch.Tensor], name: str) -> Match
     given = {key: value for key, value in state.items() if not key.endswith(COUNTER)}
     if any(key.startswith(GROUPS[0][0]) for key in given):
         given = _under_own_names(own, given, name)
+    elif any(key.startswith(f"{YOLOD_PARTS[-1]}.") for key in given) and not set(own) <= set(given):
+        given = _yolod_names(own, given, name)
     fitting = {key: value for key, value in given.items() if key in own and value.shape == own[key].shape}
     adapted = _fit_first(fitting, own, given)
     missing = [key for key in own if key not in given]
@@ -98,6 +103,34 @@ def _under_own_names(own: Mapping[str, torch.Tensor], given: State, name: str) -
         found = {key: value for key, value in given.items() if key.startswith(theirs)}
         renamed |= in_order(part, found, f"{ours.rstrip('.')} of {name}")
     return renamed
+
+
+def _yolod_names(own: Mapping[str, torch.Tensor], given: State, name: str) -> State:
+    """Give the weights of an ST_YOLOD, whose layers have other names in ST's files, the names that they have here.
+
+    The convolutions of the neck with a bias of their own are paired apart, since it is not known where they stand.
+    """
+    renamed: State = {}
+    for part in YOLOD_PARTS:
+        mine = {key: value for key, value in own.items() if key.startswith(f"{part}.")}
+        theirs = {key: value for key, value in given.items() if key.startswith(f"{part}.")}
+        if part == YOLOD_PARTS[0]:
+            plain = own_names({key.partition(".")[2]: value for key, value in theirs.items()})
+            theirs = {f"{part}.{key}": value for key, value in plain.items()}
+            if set(mine) <= set(theirs):
+                renamed |= theirs
+                continue
+        for biased in (True, False):
+            ours, others = _split(mine, biased=biased), _split(theirs, biased=biased)
+            renamed |= in_order(ours, others, f"{part} of {name}")
+    return renamed
+
+
+def _split(state: Mapping[str, torch.Tensor], *, biased: bool) -> State:
+    """Return the tensors of the convolutions that have a bias of their own, or all the others."""
+    filters = {key.rpartition(".")[0] for key, value in state.items() if value.ndim == FILTER_DIMENSIONS}
+    layers = {layer for layer in filters if f"{layer}.bias" in state}
+    return {key: value for key, value in state.items() if (key.rpartition(".")[0] in layers) == biased}
 
 
 def _fit_first(fitting: State, own: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor]) -> tuple[str, ...]:
