@@ -8,6 +8,7 @@ import yaml
 from PIL import Image
 
 from zoo_core.config.load import load_config
+from zoo_core.errors import ConfigError
 from zoo_core.plugins import get_catalog
 
 SSD_MODEL = """
@@ -279,3 +280,13 @@ def test_classes_keep_the_numbers_of_the_annotations(check):
     data["model"].pop("num_classes")
     found = build(check(data).config.dataset, DataRequest(splits=frozenset({PREDICTION}), seed=1))
     assert (found.class_names, found.class_ids) == (("person", "car"), (1, 3))
+
+
+def test_a_misspelt_model_is_the_only_problem(check):
+    data = {"operation_mode": "chain_tqe", **merged(YOLOD_MODEL, COCO, YOLOD_TRAINING, REST)}
+    data["model"]["model_name"] = "st_yolodv2mili_actrelu_pt"
+    data["model"].pop("model_type")
+    data["dataset"].pop("dataset_name")
+    with pytest.raises(ConfigError) as caught:
+        check(data)
+    assert [issue.key for issue in caught.value.issues] == ["model.model_name"]

@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from zoo_core.config.lookup import Lookup
+from zoo_core.config.lookup import Lookup, labels
 from zoo_core.errors import UserError
+from zoo_core.names import suggest
 from zoo_core.specs import TaskSpec
 
 if TYPE_CHECKING:
@@ -54,7 +55,18 @@ def _of_model(lookup: Lookup) -> str | None:
     if name is None:
         return None
     found = lookup.resolve(lookup.catalog.models, name, MODEL_NAME)
-    return found.spec.task if found else None
+    return found.spec.task if found else _of_near_model(lookup, name)
+
+
+def _of_near_model(lookup: Lookup, name: str) -> str | None:
+    """Return the use case of the model that a misspelt name means, so that other sections are checked by its rules."""
+    near = next(iter(suggest(name, labels(lookup.catalog.models))), None)
+    if near is None:
+        return None
+    try:
+        return str(lookup.catalog.models.resolve(near).spec.task)
+    except UserError:  # several plugins have a model of this name
+        return None
 
 
 def _of_type(lookup: Lookup) -> str | None:
