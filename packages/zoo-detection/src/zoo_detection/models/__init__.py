@@ -1,1 +1,1 @@
-"""Own ."""
+"""Own the detectors: backbones, necks, heads, priors, and the weights that are published for them."""

@@ -1,0 +1,79 @@
+"""Own the `training` section of re-identification: P x K batches and the losses."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from zoo_core.config.limits import NonNegativeFloat, PositiveFloat, PositiveInt
+from zoo_core.config.section import Section
+from zoo_core.config.training_sections import TrainingSection
+
+SMALLEST_GROUPS = 2
+"""Persons in a batch without whom there is nobody to tell apart."""
+
+
+class IdentityLossSection(Section):
+    """Tell the persons of the training apart, by cross-entropy."""
+
+    weight: NonNegativeFloat = 1.0
+    """Factor of this loss in the sum; 0 leaves it out."""
+    label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
+    """Share of the truth that is spread over all persons."""
+
+
+class TripletLossSection(Section):
+    """Bring pictures of one person together and move those of others away."""
+
+    weight: NonNegativeFloat = 1.0
+    """Factor of this loss in the sum; 0 leaves it out."""
+    margin: Annotated[float, Field(ge=0.0, le=1.0)] = 0.3
+    """How much farther pictures of others must be."""
+    strategy: Literal["hard", "semi_hard", "simple"] = "hard"
+    """`hard`: the farthest of the same and the nearest other for each picture; `semi_hard`: the nearest other that
+    is farther than the same; `simple`: all triplets."""
+    distance_metric: Literal["cosine", "euclidean"] = "cosine"
+    """Distance between embeddings of length 1."""
+
+
+class CenterLossSection(Section):
+    """Pull pictures towards the learnt centre of their person (Wen et al., 2016)."""
+
+    weight: NonNegativeFloat = 5e-4
+    """Factor of this loss in the sum."""
+
+
+class CircleLossSection(Section):
+    """Weight pairs by how far they are from where they should be (Sun et al., 2020)."""
+
+    weight: NonNegativeFloat = 1.0
+    """Factor of this loss in the sum."""
+    margin: Annotated[float, Field(ge=0.0, le=1.0)] = 0.4
+    """Relaxation of the circle."""
+    gamma: PositiveFloat = 80.0
+    """Scale of the likenesses."""
+
+
+class ReidTrainingSection(TrainingSection):
+    """Set up a training of embeddings."""
+
+    num_instances: PositiveInt = 4
+    """Pictures of each person in a batch; `batch_size` must be a multiple of it."""
+    identity_loss: IdentityLossSection = IdentityLossSection()
+    triplet_loss: TripletLossSection = TripletLossSection()
+    center_loss: CenterLossSection | None = None
+    """Not used when absent."""
+    circle_loss: CircleLossSection | None = None
+    """Not used when absent; needs the package pytorch-metric-learning."""
+
+    @model_validator(mode="after")
+    def _check_batch(self) -> Self:
+        """Refuse batches that do not hold whole groups of at least two persons."""
+        if self.batch_size % self.num_instances or self.batch_size < SMALLEST_GROUPS * self.num_instances:
+            msg = (
+                f"batch_size: expected a multiple of num_instances ({self.num_instances}), at least twice it, "
+                f"found {self.batch_size}"
+            )
+            raise ValueError(msg)
+        return self

@@ -1,0 +1,1 @@
+"""Own the losses that embeddings are trained with."""

@@ -1,0 +1,1 @@
+"""Own the measures of a search: distances, ranks, precision, their uncertainty, and the pictures of them."""

@@ -1,0 +1,1 @@
+"""Own the choice of training pictures for every batch."""
