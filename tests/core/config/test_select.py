@@ -8,7 +8,7 @@ from zoo_core.config.load import load_config
 from zoo_core.errors import ConfigError, PluginError
 from zoo_core.lazy import LazyRef
 from zoo_core.plugins.catalog import Catalog
-from zoo_core.specs import DatasetSpec, ModelSpec, TaskSpec
+from zoo_core.specs import BENCHMARK, DatasetSpec, ModelSpec, TargetSpec, TaskSpec
 
 TRAINING = "operation_mode: training\ntraining: {epochs: 1, batch_size: 2}\n"
 
@@ -197,7 +197,49 @@ def test_a_broken_class_of_a_plugin_names_the_plugin(write, fields, words):
     task = TaskSpec(name="one", summary="x", build=build)
     catalog = Catalog.of(task, ModelSpec(name="net", task="one", summary="x", build=build, **fields))
     with pytest.raises(PluginError, match=words):
-        load_config(write("operation_mode: deployment\nmodel: {model_name: net}\n"), catalog=catalog)
+        load_config(write("operation_mode: deployment\nmodel: {model_name: net, pretrained: True}\n"), catalog=catalog)
     odd = TaskSpec(name="one", summary="x", build=build, sections={"odd": LazyRef("zoo_core.config.section:Section")})
     with pytest.raises(PluginError, match="a section odd"):
         load_config(write("operation_mode: deployment\n"), catalog=Catalog.of(odd))
+
+
+@pytest.fixture
+def shared():
+    """Return a catalogue in which two use cases have a model of one name, and one of them is known by its keys."""
+    build = LazyRef("nowhere:build")
+    section = LazyRef("zoo_core.config.sections:ModelSection")
+    tasks = [
+        TaskSpec(name="plain", summary="x", build=build),
+        TaskSpec(name="special", summary="x", build=build, keys=("prediction.batch_size", "mlflow.uri")),
+    ]
+    models = [
+        ModelSpec(name="plain_net", aliases=("net",), task="plain", summary="x", build=build, config=section),
+        ModelSpec(name="net", task="special", summary="x", build=build, config=section),
+        ModelSpec(name="lib", task="plain", summary="x", build=build, config=section, family=LazyRef("json:__all__")),
+    ]
+    data = LazyRef("zoo_core.config.sections:DatasetSection")
+    host = TargetSpec(name="host", summary="x", build=build, abilities=frozenset({BENCHMARK}))
+    shelf = DatasetSpec(name="shelf", task="special", summary="x", build=build, config=data)
+    return Catalog.of(*tasks, *models, shelf, host)
+
+
+@pytest.mark.parametrize(
+    ("text", "model"),
+    [
+        ("model: {model_name: net, pretrained: True}\n", "plain_net"),
+        ("model: {model_name: net, pretrained: True}\nprediction: {batch_size: 3}\n", "net"),
+        ("model: {model_name: net, pretrained: True}\ndataset: {dataset_name: shelf}\n", "net"),
+        ("model: {model_name: net, pretrained: True}\nmlflow: {uri: }\n", "plain_net"),
+        ("use_case: special\nmodel: {model_name: net, pretrained: True}\n", "net"),
+    ],
+)
+def test_a_model_that_several_use_cases_have_is_told_by_keys_of_one_of_them(write, shared, text, model):
+    path = write(f"operation_mode: benchmarking\nbenchmarking: {{board: host}}\n{text}")
+    chosen = load_config(path, catalog=shared).selection.model
+    assert (chosen.spec.name, chosen.spec.task) == (model, "special" if model == "net" else "plain")
+
+
+def test_keys_of_a_use_case_tell_it_without_a_model(write, shared):
+    write("", "x.onnx")
+    text = "operation_mode: benchmarking\nbenchmarking: {board: host}\nmodel: {model_path: x.onnx}\nprediction: {batch_size: 3}\n"
+    assert load_config(write(text), catalog=shared).config.use_case == "special"

@@ -14,7 +14,8 @@ from zoo_core.artifacts import Checkpoint
 from zoo_core.config.sections import ModelSection, TrainingSection
 from zoo_core.errors import UserError
 from zoo_core.services.first_weights import first_model
-from zoo_core.training.checkpoint import save_weights
+from zoo_core.training.checkpoint import read_weights, save_weights
+from zoo_core.training.headless import save_headless
 
 
 class Context:
@@ -79,3 +80,15 @@ def test_the_weights_are_those_of_the_file(tmp_path: Path) -> None:
     stored = torch.load(given.path, weights_only=True)["state_dict"]
     assert all(torch.equal(tensor, stored[name]) for name, tensor in model.state_dict().items())
     assert str(given.path) in note
+
+
+def test_weights_without_a_classifier_leave_the_new_one_as_it_is(tmp_path: Path) -> None:
+    given, model = weights(tmp_path), network(0.0)
+    path = save_headless(given.path, tmp_path / "best_model.pt", model)
+    before = model.state_dict()["2.weight"].clone()
+    trained = read_weights(given.path).state_dict
+    _, (note,) = first_model(Context(model), Checkpoint(path=path, sha256="", made_by="user"), None)
+    assert torch.equal(model.state_dict()["0.weight"], trained["0.weight"])
+    assert torch.equal(model.state_dict()["2.weight"], before)
+    assert not torch.equal(before, trained["2.weight"])
+    assert str(path) in note

@@ -68,6 +68,10 @@ class TaskFiles:
     """Folder of checkpoints inside a run without `general.saved_models_dir`; `{model}` is the name of the model."""
     events: str = ""
     """Folder of TensorBoard events inside that folder; below `general.logs_dir` when empty."""
+    headless: str = ""
+    """Best weights without the classifier that only the training needs; not written when empty."""
+    evaluation_in_run: bool = False
+    """Whether tables and pictures of an evaluation lie in the run's own folder instead of the stage's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +88,11 @@ class TaskSpec(Spec):
     """Data set used when the `dataset` section names none."""
     model_types: tuple[str, ...] = ()
     """Values of `model.model_type` that belong to this use case."""
+    keys: tuple[str, ...] = ()
+    """Keys that only files of this use case have, such as `training.triplet_loss`.
+
+    A model that other use cases have under the same name is taken to be this one's only where such a key is given.
+    """
     files: TaskFiles = TaskFiles()
     starter: LazyRef[str] | None = None
     """Text of the commented YAML that `zoo init` writes, as a module attribute."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from zoo_core.config.dialects.moves import ABSENT, is_nothing, look
 from zoo_core.config.lookup import Lookup, labels
 from zoo_core.errors import UserError
 from zoo_core.names import suggest
@@ -25,7 +26,9 @@ def find_use_case(lookup: Lookup, metadata: Mapping[str, Any]) -> Resolved[TaskS
     """Return the use case of a configuration.
 
     In this order: `use_case`, the model's, that of `model_type`, what the model file says of itself, the data
-    set's, that of ST's C project, the only installed one. What contradicts or leaves it open is noted.
+    set's, that of ST's C project, that of keys which no other has, the only installed one. Where several use cases
+    have a model of the name, the one whose own keys are given, else what comes after the model in this list, else
+    the one that needs no such keys. What contradicts or leaves it open is noted.
 
     Args:
         lookup: The configuration and the registries.
@@ -34,7 +37,16 @@ def find_use_case(lookup: Lookup, metadata: Mapping[str, Any]) -> Resolved[TaskS
     tasks = lookup.catalog.tasks
     if name := lookup.text(KEY):
         return lookup.resolve(tasks, name, KEY)
-    told = _of_model(lookup) or _of_type(lookup) or metadata.get(KEY) or _of_dataset(lookup) or _of_project(lookup)
+    owners = _of_model(lookup)
+    told = (
+        _only(owners)
+        or _of_type(lookup)
+        or metadata.get(KEY)
+        or _of_dataset(lookup)
+        or _of_project(lookup)
+        or _of_keys(lookup)
+        or _only([name for name in owners if not tasks.get(name).keys])
+    )
     if told is not None:
         try:
             return tasks.resolve(str(told))
@@ -50,12 +62,31 @@ def find_use_case(lookup: Lookup, metadata: Mapping[str, Any]) -> Resolved[TaskS
     return None
 
 
-def _of_model(lookup: Lookup) -> str | None:
+def _of_model(lookup: Lookup) -> list[str]:
+    """Return the use cases that have a model of the name, those whose own keys are given where several do."""
     name = lookup.text(MODEL_NAME)
     if name is None:
-        return None
-    found = lookup.resolve(lookup.catalog.models, name, MODEL_NAME)
-    return found.spec.task if found else _of_near_model(lookup, name)
+        return []
+    models, tasks = lookup.catalog.models, lookup.catalog.tasks
+    owners = sorted({entry.spec.task for entry in models.owners(name)})
+    if not owners:
+        found = lookup.resolve(models, name, MODEL_NAME)
+        near = found.spec.task if found else _of_near_model(lookup, name)
+        return [near] if near else []
+    if len(owners) == 1 and owners[0] in tasks and tasks.get(owners[0]).keys and not _has_keys(lookup, owners[0]):
+        owners = sorted({entry.spec.task for entry in models.owners(name, families=True)})
+    shown = [owner for owner in owners if owner in tasks and _has_keys(lookup, owner)]
+    return shown if len(owners) > 1 and len(shown) == 1 else owners
+
+
+def _has_keys(lookup: Lookup, task: str) -> bool:
+    keys = lookup.catalog.tasks.get(task).keys
+    values = (look(lookup.data, key) for key in keys)
+    return any(value is not ABSENT and not is_nothing(value) for value in values)
+
+
+def _only(names: list[str]) -> str | None:
+    return names[0] if len(names) == 1 else None
 
 
 def _of_near_model(lookup: Lookup, name: str) -> str | None:
@@ -90,3 +121,8 @@ def _of_project(lookup: Lookup) -> str | None:
     parts = {part.casefold() for part in re.split(r"[/\\\\]", lookup.text(PROJECT) or "")}
     owners = [entry.spec.name for entry in lookup.catalog.tasks if parts & {entry.spec.name, *entry.spec.aliases}]
     return owners[0] if len(owners) == 1 else None
+
+
+def _of_keys(lookup: Lookup) -> str | None:
+    """Return the use case that alone has some of the keys that are given."""
+    return _only([entry.spec.name for entry in lookup.catalog.tasks if _has_keys(lookup, entry.spec.name)])

@@ -165,6 +165,17 @@ class Registry(Generic[S]):
                     found.extend(entry.asked_as(name) for name in names if name.casefold() not in self._by_name)
         return tuple(sorted(found, key=lambda entry: (entry.name, entry.distribution)))
 
+    def owners(self, name: str, *, families: bool = False) -> tuple[Resolved[S], ...]:
+        """Return every component that answers to a name by name or alias; with `families` also through a family.
+
+        Families are asked where no component has the name too, since their libraries must be imported for it.
+        """
+        distribution, plain = split_qualified(name)
+        key = plain.casefold()
+        known = [entry for table in (self._by_name, self._by_alias) for entry in table.get(key, ())]
+        kept = tuple(entry.asked_as(plain) for entry in known if _from(entry, distribution))
+        return (*kept, *self._members(name)) if families or not kept else kept
+
     def clashes(self) -> tuple[str, ...]:
         """Return one sentence with its cure per name or alias that several components claim."""
         texts = []

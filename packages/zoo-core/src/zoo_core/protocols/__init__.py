@@ -21,7 +21,7 @@ from zoo_core.protocols.progress import Progress, ProgressTask
 from zoo_core.protocols.quantization import CalibrationData, Judge, QuantizationJob, QuantizationOutcome, Quantizer
 from zoo_core.protocols.runs import Stage, Tracker
 from zoo_core.protocols.targets import Benchmarks, Deploys, InferenceSession, Infers, Target
-from zoo_core.protocols.tasks import Decoder, Evaluator, Preprocessing, Task
+from zoo_core.protocols.tasks import Decoder, Evaluator, GatheringDecoder, Preprocessing, Task
 from zoo_core.protocols.training import Trainer, TrainJob, TrainOutcome
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "Decoder",
     "Deploys",
     "Evaluator",
+    "GatheringDecoder",
     "ImageDataset",
     "InferenceSession",
     "Infers",

@@ -38,3 +38,5 @@ class ModelInfo:
     """Tags of the model's spec; empty for a model that is known by its file alone."""
     origin: Mapping[str, Any] = field(default_factory=dict)
     """What the model file says of itself; empty when there is none, or it says nothing."""
+    output_shapes: tuple[tuple[int | None, ...], ...] = ()
+    """Shapes of the outputs of an ONNX file, each (N, ...); empty for weights."""

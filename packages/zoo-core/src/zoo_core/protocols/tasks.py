@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from zoo_core.artifacts import InputSpec
 from zoo_core.protocols.data import ImageDataset, Sample
@@ -84,6 +84,37 @@ class Decoder(Protocol):
         ...
 
 
+@runtime_checkable
+class GatheringDecoder(Decoder, Protocol):
+    """Turn the outputs for all images together into predictions, such as the nearest of a gallery for every query.
+
+    Offered by decoders that cannot answer before they have seen every image; a prediction then asks these three
+    instead of `decode` and `draw`.
+    """
+
+    def gather(
+        self,
+        outputs: Sequence[npt.NDArray[np.float32]],
+        names: Sequence[str],
+        targets: Sequence[Any],
+        sizes: Sequence[tuple[int, int]],
+    ) -> None:
+        """Take the outputs of one batch with the names, labels and original sizes (width, height) of its N images."""
+        ...
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return one JSON-able record per answer once all batches are gathered; its `image` is the name of the query.
+
+        Raises:
+            DataError: When what was gathered cannot be answered.
+        """
+        ...
+
+    def draw_record(self, record: Mapping[str, Any], read: Callable[[str], Image]) -> Image:
+        """Return the picture of one record; `read` gives an image of the data set by its name."""
+        ...
+
+
 class Task(Protocol):
     """Offer what a use case adds to the generic services; built once per run."""
 
@@ -129,8 +160,10 @@ class Task(Protocol):
         """Return what sections other than `model` say about the network itself, for `ModelContext.options`."""
         ...
 
-    # A task may have `export_model(model)`: the network as it is exported, such as with its decoding inside, and
-    # `draw_target(picture, target)`: a copy of a picture with its labels drawn on it, for `zoo data preview`.
+    # A task may have `export_model(model)`: the network as it is exported, such as with its decoding inside;
+    # `draw_target(picture, target)`: a copy of a picture with its labels drawn on it, for `zoo data preview`;
+    # `outputs_are_classes = False`: outputs of exported models do not stand for the classes of the training; and
+    # `metric_synonyms`: names that users know -> names of its metrics, such as `top1` for `rank1`.
 
     def check_outputs(self, shapes: Sequence[tuple[int | None, ...]]) -> tuple[str, ...]:
         """Return what is wrong with the shapes of a model's outputs, each (N, ...), as sentences."""

@@ -25,7 +25,7 @@ from zoo_core.protocols import (
     Task,
 )
 from zoo_core.runs.layout import RunLayout
-from zoo_core.services.metadata import describe_model, refuse_contradictions
+from zoo_core.services.metadata import describe_model, outputs_are_classes, refuse_contradictions
 from zoo_core.services.model_file import ModelFile, given_path, read_model_file
 
 if TYPE_CHECKING:
@@ -139,6 +139,7 @@ class RunContext:
             class_ids=self.datasets.class_ids if self.datasets.class_names == self.class_names else (),
             tags=frozenset() if chosen is None else chosen.spec.tags,
             origin=self.origin,
+            output_shapes=() if self.model_file is None else self.model_file.output_shapes,
         )
 
     @cached_property
@@ -178,7 +179,7 @@ class RunContext:
             wanted["model_name"] = self.config.model.model_name
         refuse_contradictions(found, wanted, path)
         problems = self.task.check_outputs(self.model_file.output_shapes) if self.model_file.output_shapes else ()
-        if problems and self.class_names:
+        if problems and (self.class_names or not outputs_are_classes(self.task)):
             raise UserError(
                 f"{path} does not fit the configuration: {' '.join(problems)}",
                 hint="Give the data set the model was trained for, or another model.model_path.",
@@ -208,8 +209,13 @@ class RunContext:
         return found
 
     def description(self) -> dict[str, Any]:
-        """Return what checkpoints and exported models say of themselves."""
+        """Return what checkpoints say of themselves."""
         return describe_model(self.config, self.info, self.task)
+
+    def exported_description(self) -> dict[str, Any]:
+        """Return what exported models say of themselves: their classes only where the outputs stand for them."""
+        description = self.description()
+        return description if outputs_are_classes(self.task) else {**description, "class_names": []}
 
     def build_model(self) -> torch.nn.Module:
         """Build the model by its name, with new or published weights.

@@ -47,7 +47,7 @@ def _missing(context: RunContext, path: Path) -> dict[str, Any] | None:
     """
     from zoo_core.export.onnx_file import inspect_onnx
 
-    stored, own = inspect_onnx(path).metadata, context.description()
+    stored, own = inspect_onnx(path).metadata, context.exported_description()
     news = {key: own[key] for key in READ if own[key] and key not in stored}
     decoding = stored.get("decoding") or {}
     if any(own["decoding"].get(key, value) != value for key, value in decoding.items()):

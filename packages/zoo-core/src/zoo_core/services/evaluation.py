@@ -63,6 +63,8 @@ class EvaluationService:
         metrics: list[MetricValue] = []
         notes: list[str] = []
         files: list[Path] = []
+        in_run = context.selection.task.spec.files.evaluation_in_run
+        folder = context.layout.root if in_run else context.layout.stage(stage)
         measurements = []
         for precision, artifact in models:
             target = _place(context, artifact)
@@ -73,7 +75,7 @@ class EvaluationService:
             context.evaluated.add(artifact.sha256)
             metrics += [replace(metric, split=split, model=precision) for metric in measured.metrics]
             stem = f"{'quantized' if precision == INT8 else 'float'}_model_{split}_set"
-            files += measured.evaluator.write(context.layout.stage(stage), stem)
+            files += measured.evaluator.write(folder, stem)
         log_values(_known_names(context, metrics))
         first = measurements[0]
         log_skipped("evaluation", first.skipped)

@@ -47,7 +47,7 @@ class ExportService:
             path,
             opset=DEFAULT_OPSET if quantization is None else quantization.target_opset,
             batch=context.config.model.export_batch,
-            metadata=context.description(),
+            metadata=context.exported_description(),
             value_range=context.task.preprocessing.value_range(),
         )
         result = ExportResult(

@@ -26,6 +26,7 @@ def first_model(
     """
     from zoo_core.data.seeding import seed_everything
     from zoo_core.training.checkpoint import load_into, read_weights
+    from zoo_core.training.headless import is_headless
     from zoo_core.training.transfer import transfer
 
     _refuse_two_rates(context)
@@ -36,7 +37,10 @@ def first_model(
     if given is not None:
         model = context.build_without_pretrained()
         weights = read_weights(given.path)
-        load_into(model, weights.state_dict, given.path)
+        if is_headless(weights.metadata):
+            logger.info("%s: %s.", given.path, transfer(model, weights.state_dict, given.path))
+        else:
+            load_into(model, weights.state_dict, given.path)
         _require_dropout(context, model, weights.metadata or {}, given.path)
         note = f"The training starts from the weights in {given.path}."
     elif backbone is not None:

@@ -18,6 +18,11 @@ METADATA_VERSION = 1
 SHOWN_ITEMS = 5
 
 
+def outputs_are_classes(task: Task) -> bool:
+    """Tell whether the outputs of exported models stand for the classes that the model was trained with."""
+    return bool(getattr(task, "outputs_are_classes", True))
+
+
 def hash_data(data: Any) -> str:
     """Return the SHA-256 of JSON-able data, independent of the order of keys."""
     text = json.dumps(data, sort_keys=True, ensure_ascii=False, default=str)

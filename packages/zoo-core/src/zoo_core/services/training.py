@@ -6,7 +6,7 @@ import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from zoo_core.artifacts import Artifact, Checkpoint, hash_file
 from zoo_core.config.render import resolved_yaml
@@ -21,6 +21,9 @@ from zoo_core.services.context import RunContext
 from zoo_core.services.fingerprint import section_data
 from zoo_core.services.first_weights import first_model
 from zoo_core.services.metadata import hash_data
+
+if TYPE_CHECKING:
+    from torch.nn import Module
 
 IDENTITY = "training.json"
 ARGUMENTS = "args.yaml"
@@ -97,17 +100,21 @@ class TrainingService:
         seconds = time.monotonic() - started
         outcome = replace(outcome, notes=(*notes, *outcome.notes))
         if not context.follower:
-            outcome = self._finish(context, outcome, best, section.trained_model_path)
+            outcome = self._finish(context, outcome, network, best, section.trained_model_path)
         artifact = Checkpoint(path=best, sha256=hash_file(best), made_by=stage.id)
         return StageOutput(self._result(context, outcome, best, last, seconds), artifact)
 
     def _finish(
-        self, context: RunContext, outcome: TrainOutcome, best: Path, trained_model_path: Path | None
+        self, context: RunContext, outcome: TrainOutcome, model: Module, best: Path, trained_model_path: Path | None
     ) -> TrainOutcome:
-        """Draw the curves, and copy the best weights for the next step of a training in several steps."""
+        """Draw the curves, save the weights without the classifier where the use case asks for it, and copy the best weights for the next step of a training in several steps."""
         from zoo_core.reporting.training_curves import draw_training_curves
 
         files = [*outcome.files, best.with_name(ARGUMENTS)]
+        if name := context.selection.task.spec.files.headless:
+            from zoo_core.training.headless import save_headless
+
+            files.append(save_headless(best, best.with_name(name), model))
         table = next((path for path in outcome.files if path.name == SUMMARY), None)
         if table is not None:
             curves = context.layout.root / CURVES

@@ -143,8 +143,18 @@ class Session:
         asked = [wanted, *(section.monitor for section in sections if section is not None)]
         if any(name is not None and name not in measured and plain_name(name) not in measured for name in asked):
             measured = {metric.name: metric for metric in evaluator.compute()} | measured
+            measured = self._with_synonyms(measured, [name for name in asked if name is not None])
         monitor = default if wanted is None else find_metric(wanted, measured, key)
         return measured, monitor
+
+    def _with_synonyms(self, measured: dict[str, MetricValue], asked: list[str]) -> dict[str, MetricValue]:
+        """Add the names under which users know metrics of the task, and say which of them are used."""
+        synonyms: Mapping[str, str] = getattr(self._job.task, "metric_synonyms", {})
+        meant = {name: measured[known] for name, known in synonyms.items() if known in measured and name not in measured}
+        for name in asked:
+            if plain_name(name) in meant:
+                self._note(f"{name} is taken to be {meant[plain_name(name)].name}.")
+        return meant | measured
 
     def _wanted_monitor(self) -> tuple[str | None, str]:
         """Return the metric that the user wants to decide, and the key it was given under."""
