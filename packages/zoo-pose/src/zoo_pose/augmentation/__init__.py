@@ -1,0 +1,1 @@
+"""Own the random changes of training images and their keypoints."""

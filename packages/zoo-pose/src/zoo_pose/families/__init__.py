@@ -1,0 +1,1 @@
+"""Own the forms of outputs of pose estimators, and how each is read."""

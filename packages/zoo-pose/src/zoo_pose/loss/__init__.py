@@ -1,0 +1,1 @@
+"""Own the losses that pose estimators are trained with, and their targets."""

@@ -1,0 +1,1 @@
+"""Own the networks that find keypoints, and the weights published for them."""
