@@ -12,6 +12,9 @@ from zoo_core.config.training_sections import TrainingSection
 
 SMALLEST_GROUPS = 2
 """Persons in a batch without whom there is nobody to tell apart."""
+OF_PAIRS = ("triplet_loss", "circle_loss")
+"""Losses that need several pictures of a person in a batch."""
+LOSSES = ("identity_loss", "center_loss", *OF_PAIRS)
 
 
 class IdentityLossSection(Section):
@@ -68,12 +71,42 @@ class ReidTrainingSection(TrainingSection):
     """Not used when absent; needs the package pytorch-metric-learning."""
 
     @model_validator(mode="after")
-    def _check_batch(self) -> Self:
-        """Refuse batches that do not hold whole groups of at least two persons."""
-        if self.batch_size % self.num_instances or self.batch_size < SMALLEST_GROUPS * self.num_instances:
-            msg = (
-                f"batch_size: expected a multiple of num_instances ({self.num_instances}), at least twice it, "
-                f"found {self.batch_size}"
-            )
-            raise ValueError(msg)
+    def _check_together(self) -> Self:
+        faults = (*_faults_of_batches(self), *_faults_of_losses(self))
+        if faults:
+            raise ValueError("; ".join(faults))
         return self
+
+    @property
+    def loss_weights(self) -> dict[str, float]:
+        """Return the names of the losses that act, with their factors."""
+        sections = {name: getattr(self, name) for name in LOSSES}
+        return {name: section.weight for name, section in sections.items() if section is not None and section.weight}
+
+
+def _faults_of_batches(section: ReidTrainingSection) -> list[str]:
+    """Return what is wrong with batches that do not hold whole groups of at least two persons."""
+    size, group = section.batch_size, section.num_instances
+    if size % group == 0 and size >= SMALLEST_GROUPS * group:
+        return []
+    return [f"batch_size: expected a multiple of num_instances ({group}), at least twice it, found {size}"]
+
+
+def _faults_of_losses(section: ReidTrainingSection) -> list[str]:
+    """Return what is wrong with losses that cannot train anything."""
+    acting = section.loss_weights
+    if not acting:
+        return ["all losses have the weight 0, so nothing would be trained; give identity_loss or triplet_loss one"]
+    if set(acting) == {"center_loss"}:
+        return ["center_loss alone makes all embeddings alike; give identity_loss or triplet_loss a weight above 0"]
+    if section.num_instances > 1:
+        return []
+    faults = [
+        f"{name} compares pictures of one person, and num_instances: 1 puts a single one into each batch; "
+        f"set num_instances to 2 or more, or {name}.weight to 0"
+        for name in OF_PAIRS
+        if name in acting and name in section.model_fields_set
+    ]
+    if "identity_loss" not in acting and not faults:
+        faults.append("num_instances: 1 leaves identity_loss alone to train with, and its weight is 0")
+    return faults
