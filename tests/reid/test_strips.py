@@ -4,7 +4,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from zoo_reid.strips import FRAME, GAP, HEIGHT, INK, PAPER, RIGHT, UNKNOWN, WRONG, Tile, draw_strip, frame_colour
+from zoo_reid.strips import (
+    FRAME,
+    GAP,
+    HEIGHT,
+    INK,
+    PAPER,
+    RIGHT,
+    UNKNOWN,
+    WRONG,
+    Tile,
+    draw_strip,
+    frame_colour,
+    write_name,
+)
 
 BLUE, PINK, TEAL, GOLD = (0, 0, 200), (250, 150, 200), (0, 120, 120), (200, 170, 0)
 MIDDLE = GAP + FRAME + HEIGHT // 2
@@ -134,3 +147,13 @@ def test_images_of_all_kinds_are_drawn_and_left_alone(mode):
 def test_sixteen_bit_images_keep_their_brightness():
     image = Image.fromarray(np.full((60, 30), 32768, np.uint16))
     assert draw_strip(Tile(image=image, caption=()), []).getpixel((GAP + FRAME + 60, MIDDLE)) == (128, 128, 128)
+
+
+def test_a_name_stands_below_the_picture_which_stays_as_it_is():
+    picture = Image.new("RGB", (200, 40), (10, 90, 170))
+    named = write_name(picture, "0007")
+    assert named.size[0] == 200
+    assert named.crop((0, 0, 200, 40)).tobytes() == picture.tobytes()
+    below = named.crop((0, 40, *named.size))
+    assert below.getextrema()[0][0] < 60
+    assert write_name(Image.new("RGB", (8, 16)), "a_very_long_name_of_a_person").width > 100

@@ -13,6 +13,7 @@ from zoo_core.artifacts import InputSpec
 from zoo_core.config.sections import ModelSection
 from zoo_core.data.download import cached_path
 from zoo_core.errors import MissingError
+from zoo_core.networks import published
 from zoo_core.protocols import ModelContext
 from zoo_detection.models import imagenet, pretrained
 from zoo_detection.models.pretrained import ST_FILES, load_published, published_weights
@@ -364,7 +365,7 @@ def test_mobilenetv1_takes_the_weights_of_timm(make, monkeypatch):
     original = timm.create_model
     net = shaken(original("mobilenetv1_100", pretrained=False)).eval()
     monkeypatch.setattr(imagenet.timm, "create_model", lambda name, pretrained, cache_dir: net)
-    monkeypatch.setattr(imagenet, "_require_host", lambda address: None)
+    monkeypatch.setattr(imagenet, "require_host", lambda address: None)
     model = make(V1, pretrained=True)
     images = torch.rand(1, 3, 64, 64)
     for module in net.modules():
@@ -377,7 +378,7 @@ def test_mobilenetv1_takes_the_weights_of_timm(make, monkeypatch):
 def test_weights_of_a_timm_backbone_keep_their_names(make, monkeypatch):
     other = TimmBackbone("resnet10t", InputSpec(3, 96, 96))
     monkeypatch.setattr(TimmBackbone, "published_state", lambda self, cache_dir: other.state_dict())
-    monkeypatch.setattr(imagenet, "_require_host", lambda address: None)
+    monkeypatch.setattr(imagenet, "require_host", lambda address: None)
     model = make("ssdlite", backbone="resnet10t", pretrained=True)
     own = model.backbone.state_dict()
     assert all(torch.equal(own[key], value) for key, value in other.state_dict().items())
@@ -389,7 +390,7 @@ def test_weights_of_timm_are_not_replaced_by_random_ones(make, name, keys, monke
         msg = "Name or service not known"
         raise OSError(msg)
 
-    monkeypatch.setattr(imagenet.socket, "getaddrinfo", refuse)
+    monkeypatch.setattr(published.socket, "getaddrinfo", refuse)
     with pytest.raises(MissingError, match=r"could not be fetched from https://huggingface\.co/timm") as caught:
         make(name, pretrained=True, **keys)
     assert "model.pretrained: False" in caught.value.hint

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from zoo_core.artifacts import InputSpec
+from zoo_core.networks.st_yolod_cells import Cells
 from zoo_detection.families.st_yolod import StYolodFamily
-from zoo_detection.models.st_yolod_cells import Cells
 
 INPUT = InputSpec(3, 64, 96)
 CELLS = 8 * 12 + 4 * 6 + 2 * 3

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from zoo_detection.models.st_yolod import SIZES
-from zoo_detection.models.st_yolod_network import by_cell
+from zoo_core.networks.st_yolod_neck import by_cell
+from zoo_core.networks.st_yolod_sizes import SIZES
 
 NAMES = [f"st_yolodv2{size}_actrelu_pt" for size in SIZES]
 

@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from zoo_detection.loss.simota import Predictions, assign
+from zoo_core.networks.simota import Predictions, assign
+from zoo_core.networks.st_yolod_cells import Cells
 from zoo_detection.loss.yolod import YolodLoss
-from zoo_detection.models.st_yolod_cells import Cells
 from zoo_detection.targets import BoxTargets
 
 

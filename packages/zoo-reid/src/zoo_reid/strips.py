@@ -113,3 +113,15 @@ def _draw_mark(pen: ImageDraw.ImageDraw, corner: tuple[int, int], right: bool, c
     for path in (TICK,) if right else CROSS:
         points = [(corner[0] + side * x, corner[1] + side * y) for x, y in path]
         pen.line(points, colour, STROKE)
+
+
+def write_name(picture: Image.Image, name: str) -> Image.Image:
+    """Return a copy of a picture in RGB with a name on a bar below it."""
+    image = _ANY_TO_RGB.convert(picture)
+    font = ImageFont.load_default(size=FONT_SIZE)
+    text = name or "unknown"
+    width = max(image.width, round(font.getlength(text)) + GAP)
+    canvas = Image.new("RGB", (width, image.height + LINE), PAPER)
+    canvas.paste(image, ((width - image.width) // 2, 0))
+    ImageDraw.Draw(canvas).text((GAP // 2, image.height), text, fill=INK, font=font)
+    return canvas

@@ -65,6 +65,7 @@ class ReidTask:
         self.preprocessing = preprocessing
         self.model = model
         self._config = config
+        self._features: int | None = None
         self._section = config.model if isinstance(config.model, ReidModelSection) else ReidModelSection()
 
     @property
@@ -101,13 +102,28 @@ class ReidTask:
         by_image = getattr(self._config.dataset, "validation_split_by", "") == "image"
         return {"top1": "accuracy" if by_image and self._config.dataset.validation_path is None else "rank1"}
 
+    def use_model(self, model: nn.Module) -> None:
+        """Take note of the size of the embeddings that a network makes."""
+        self._features = getattr(model, "embedding_size", None)
+
     @cached_property
     def features(self) -> int:
-        """Return the numbers in an embedding: as the file has it, else as the model is built."""
+        """Return the numbers in an embedding: as the file has it, else as the network does or will.
+
+        Raises:
+            UserError: When nothing says it.
+        """
         shapes = self.model.output_shapes
         if shapes and len(shapes[0]) > 1 and shapes[0][1] is not None:
             return int(shapes[0][1])
-        return embedding_size(self._section, self.model.name, self.model.input)
+        return self._features or embedding_size(self._section, self.model.name, self.model.input)
+
+    @property
+    def normalized(self) -> bool:
+        """Tell whether embeddings leave the exported model with length 1: as the file says, else as `model` does."""
+        stored = (self.model.origin.get("decoding") or {}).get("normalized")
+        exported = bool(self.model.output_shapes)
+        return bool(stored) if exported and stored is not None else self._section.normalize == INSIDE
 
     def train_transform(self) -> Callable[[Sample], tuple[torch.Tensor, Any]]:
         """Return augmentation plus preprocessing."""
@@ -159,7 +175,7 @@ class ReidTask:
         return ReidDecoder(
             section if isinstance(section, ReidPredictionSection) else ReidPredictionSection(),
             features=self.features,
-            normalized=self._section.normalize == INSIDE,
+            normalized=self.normalized,
         )
 
     def model_options(self) -> Mapping[str, Any]:

@@ -11,10 +11,10 @@ from torch import nn
 from torchvision.models import MobileNetV2
 from torchvision.ops import Conv2dNormActivation
 
-from zoo_classification.models.channels import adapt_channels
 from zoo_classification.models.options import dropout_rate
 from zoo_classification.models.published import load_published
 from zoo_classification.models.table import find
+from zoo_core.networks.channels import adapt_channels
 from zoo_core.protocols import ModelContext
 
 TORCHVISION = "mobilenet_v2"

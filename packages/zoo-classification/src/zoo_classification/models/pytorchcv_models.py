@@ -7,10 +7,10 @@ from typing import Any
 from pytorchcv.model_provider import get_model
 from torch import nn
 
-from zoo_classification.models.input_size import refuse_size
 from zoo_classification.models.options import refuse_options
 from zoo_classification.models.published import load_published
 from zoo_classification.models.table import ZooModel, find
+from zoo_core.networks.input_size import refuse_size
 from zoo_core.protocols import ModelContext
 
 POOL = "final_pool"

@@ -13,8 +13,8 @@ from torch import nn
 from torch.nn import functional
 
 from zoo_classification.models.options import dropout_rate
-from zoo_classification.models.pretrained import refuse_pretrained
 from zoo_classification.models.table import find
+from zoo_core.networks.published import refuse_pretrained
 from zoo_core.protocols import ModelContext
 
 WIDTHS = (16, 32, 64)

@@ -13,7 +13,7 @@ from timm.layers import DropPath
 from torch import nn
 
 from zoo_classification.models.options import refuse_options
-from zoo_classification.models.pretrained import refuse_pretrained
+from zoo_core.networks.published import refuse_pretrained
 from zoo_core.protocols import ModelContext
 
 STEM, TOP = 16, 576

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from zoo_classification.models.options import dropout_rate
-from zoo_classification.models.pretrained import refuse_pretrained
+from zoo_core.networks.published import refuse_pretrained
 from zoo_core.protocols import ModelContext
 
 LAYERS = ((16, 3, 2, False), (16, 3, 1, True), (32, 3, 1, False), (32, 3, 2, True), (64, 1, 1, False))

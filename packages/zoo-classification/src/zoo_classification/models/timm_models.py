@@ -11,24 +11,25 @@ import timm
 import torch
 from timm.models import get_pretrained_cfg
 
-from zoo_classification.models.input_size import Size, refuse_size
 from zoo_classification.models.options import OPTIONS, refuse_options, timm_options
-from zoo_classification.models.pretrained import (
+from zoo_classification.models.table import MODELS
+from zoo_core.errors import MissingError, UserError
+from zoo_core.names import did_you_mean, split_qualified
+from zoo_core.networks.input_size import Size, refuse_size
+from zoo_core.networks.published import (
     ALTERNATIVES,
+    HUB,
     IMAGENET,
     dataset_name,
     fetching,
+    is_cached,
     refuse_pretrained,
     require_host,
     wants_pretrained,
 )
-from zoo_classification.models.table import MODELS
-from zoo_core.errors import MissingError, UserError
-from zoo_core.names import did_you_mean, split_qualified
 from zoo_core.protocols import ModelContext
 from zoo_core.runs.log import logger
 
-HUB = "https://huggingface.co"
 BY_HAND = (
     "Fetch model.safetensors from there by other means and give its path as model.pretrained_model_path, or put it "
     "into the cache of huggingface_hub."
@@ -68,7 +69,7 @@ def build(section: Any, context: ModelContext) -> torch.nn.Module:
     chosen = get_pretrained_cfg(tag)
     address = f"{HUB}/{chosen.hf_hub_id}" if chosen.hf_hub_id else str(chosen.url)
     with fetching(name, address, BY_HAND):
-        if not _is_cached(chosen, context):
+        if not is_cached(chosen.hf_hub_id, context.cache_dir):
             require_host(address)
         model = _create(tag, arguments, context, pretrained=True)
     logger.info(
@@ -168,14 +169,3 @@ def _create(
 
 def _create_sized(source: str, arguments: dict[str, Any], context: ModelContext, size: Size) -> torch.nn.Module:
     return _create(source, arguments | ({"img_size": size} if "img_size" in arguments else {}), context)
-
-
-def _is_cached(config: Any, context: ModelContext) -> bool:
-    """Tell whether the weights lie on this machine already."""
-    if not config.hf_hub_id:
-        return True  # torch.hub looks into its own cache first and fails at once without a connection
-    from huggingface_hub import try_to_load_from_cache
-
-    files = ("model.safetensors", "pytorch_model.bin")
-    found = (try_to_load_from_cache(config.hf_hub_id, file, cache_dir=context.cache_dir) for file in files)
-    return any(isinstance(path, str) for path in found)

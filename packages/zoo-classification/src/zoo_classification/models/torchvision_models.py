@@ -7,10 +7,10 @@ from typing import Any
 from torch import nn
 from torchvision.models import get_model
 
-from zoo_classification.models.channels import adapt_channels
 from zoo_classification.models.options import refuse_options
 from zoo_classification.models.published import load_published
 from zoo_classification.models.table import find
+from zoo_core.networks.channels import adapt_channels
 from zoo_core.protocols import ModelContext
 
 WITH_DROPOUT = ("mnasnet0_5", "squeezenet1_0", "squeezenet1_1")

@@ -19,7 +19,10 @@ class Written:
     """Account for a data set that was written."""
 
     section: Mapping[str, Any]
-    """Keys of the `dataset` section that lead to it; paths are relative to its folder."""
+    """Keys of the `dataset` section that lead to it; paths are relative to its folder.
+
+    The classes are added unless `class_names` stands here; None leaves them out.
+    """
     images: Mapping[str, int]
     """Number of images of each split."""
     notes: tuple[str, ...] = ()

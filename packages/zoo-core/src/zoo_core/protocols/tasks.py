@@ -162,8 +162,9 @@ class Task(Protocol):
 
     # A task may have `export_model(model)`: the network as it is exported, such as with its decoding inside;
     # `draw_target(picture, target)`: a copy of a picture with its labels drawn on it, for `zoo data preview`;
-    # `outputs_are_classes = False`: outputs of exported models do not stand for the classes of the training; and
-    # `metric_synonyms`: names that users know -> names of its metrics, such as `top1` for `rank1`.
+    # `outputs_are_classes = False`: outputs of exported models do not stand for the classes of the training;
+    # `metric_synonyms`: names that users know -> names of its metrics, such as `top1` for `rank1`; and
+    # `use_model(model)`: told of the network as soon as it is built.
 
     def check_outputs(self, shapes: Sequence[tuple[int | None, ...]]) -> tuple[str, ...]:
         """Return what is wrong with the shapes of a model's outputs, each (N, ...), as sentences."""

@@ -296,4 +296,6 @@ class RunContext:
         )
         with self.code_of(resolved, "build"):
             model: torch.nn.Module = resolved.spec.build.load()(section, context)
+        if callable(take := getattr(self.task, "use_model", None)):
+            take(model)
         return model

@@ -89,8 +89,9 @@ def convert_data(
     with _in_parts(folder) as place:
         with context.code_of(entry, "writing"), _disk_errors(folder):
             written = write(datasets, place, link=link, progress=progress)
-        names = list(datasets.class_names)
-        section = {"dataset_name": entry.spec.name, **written.section, "class_names": names}
+        told = {"class_names": list(datasets.class_names), **written.section}
+        known = {key: told[key] for key in _in_order(told) if told[key] is not None}
+        section = {"dataset_name": entry.spec.name, **known}
         text = yaml.safe_dump({"dataset": section}, sort_keys=False, allow_unicode=True, default_flow_style=None)
         (place / SECTION_FILE).write_text(text, encoding="utf-8")
     return Conversion(
@@ -101,6 +102,11 @@ def convert_data(
         section=section,
         notes=(*datasets.notes, *([SAME_TEST] if again else []), *written.notes),
     )
+
+
+def _in_order(section: Mapping[str, Any]) -> list[str]:
+    """Return the keys of a section with the long list of classes last."""
+    return sorted(section, key=lambda key: key == "class_names")
 
 
 def _writer(

@@ -168,8 +168,9 @@ def available_splits(loaded: LoadedConfig) -> frozenset[str]:
     """Return the splits with images of their own that the configuration names, whatever its operation mode reads."""
     section = loaded.config.dataset
     found = {split for split in SPLITS if not section.missing_for([split])}
-    for split, path in ((PREDICTION, section.prediction_path), (QUANTIZATION, section.quantization_path)):
-        if path is None:
+    for split in (PREDICTION, QUANTIZATION):
+        keys = [key for key in type(section).model_fields if key.startswith(f"{split}_") and key.endswith("_path")]
+        if all(getattr(section, key) is None for key in keys):
             found.discard(split)  # the test images, or a share of the training images
     return frozenset(found)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from zoo_core.data.coco_document import ABSENT_HINT, find_image, load_document
+from zoo_core.data.image_folders import FileIndex
 from zoo_core.data.images import is_image_name, list_images
+from zoo_core.data.problems import Problems
 from zoo_core.errors import DataError
 from zoo_core.protocols import ImageDataset
 from zoo_detection.data.box_files import PlainImages
-from zoo_detection.data.coco import ABSENT_HINT, find_image, load_document
-from zoo_detection.data.folders import FileIndex
-from zoo_detection.data.problems import Problems
 
 VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts", ".webm", ".wmv"})
 """Endings of video files, compared in lower case."""
@@ -35,7 +35,7 @@ def prediction_images(path: Path, folders: Sequence[Path]) -> ImageDataset:
             raise DataError(f"{KEY}: {path} holds no images.")
         return PlainImages(found)
     if path.suffix.lower() in VIDEO_SUFFIXES:
-        from zoo_detection.data.video import VideoFrames
+        from zoo_core.data.video import VideoFrames
 
         return VideoFrames(path)
     return PlainImages(images_of_file(path, folders))

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from zoo_core.data.images import is_image_name
+from zoo_core.data.problems import Problems
 from zoo_core.errors import DataError
 from zoo_core.protocols import TEST, TRAIN, VALIDATION, Progress
-from zoo_detection.data.problems import Problems
 
 COCO, VOC, YOLO = "coco", "voc", "yolo"
 FORMATS = {

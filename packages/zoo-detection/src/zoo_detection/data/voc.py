@@ -8,9 +8,9 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from zoo_core.data.image_folders import ImageStems, read_sizes
 from zoo_core.errors import DataError
 from zoo_core.names import shorten
-from zoo_detection.data.folders import ImageStems, read_sizes
 from zoo_detection.data.names_file import declared_names
 from zoo_detection.data.sources import Reading, Source, listed_names
 from zoo_detection.data.table import UNKNOWN, BoxTable, TableRows

@@ -13,11 +13,11 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import yaml
 
+from zoo_core.data.image_folders import stored_size
 from zoo_core.data.writing import FileNames, Written, place_file
 from zoo_core.errors import UnreadableImageError
 from zoo_core.protocols import TEST, TRAIN, VALIDATION, ImageDataset, Progress, SplitDatasets
 from zoo_detection.data.findings import OUTSIDE_PIXELS
-from zoo_detection.data.folders import stored_size
 from zoo_detection.data.sources import PREFIXES
 from zoo_detection.labels import BoxLabels
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
+from zoo_core.data.image_folders import FileIndex, read_sizes
 from zoo_core.data.images import list_images
 from zoo_core.errors import DataError
-from zoo_detection.data.folders import FileIndex, read_sizes
 from zoo_detection.data.names_file import declared_names
 from zoo_detection.data.sources import Reading, Source, listed_names
 from zoo_detection.data.table import UNKNOWN, BoxTable, TableRows

@@ -11,9 +11,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from zoo_detection.loss.overlap import overlap
-from zoo_detection.loss.simota import Assignment, Predictions, assign
-from zoo_detection.models.st_yolod_cells import Cells
+from zoo_core.networks.box_overlap import overlap
+from zoo_core.networks.simota import Assignment, Predictions, assign
+from zoo_core.networks.st_yolod_cells import Cells
 from zoo_detection.targets import BoxTargets
 
 OVERLAP_WEIGHT = 5.0

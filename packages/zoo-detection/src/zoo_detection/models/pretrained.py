@@ -7,27 +7,24 @@ the first download is recorded and asked for from then on.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from zoo_core.data.download import check_recorded_hash, download, record_hash
 from zoo_core.errors import MissingError, UserError
+from zoo_core.networks.published import ALTERNATIVES, IMAGENET, PublishedWeights, fetch_weights
 from zoo_core.networks.st_resnet import own_names
 from zoo_core.protocols import ModelContext
 from zoo_core.runs.log import logger
-from zoo_core.training.checkpoint import read_weights
-from zoo_core.training.silence import SilentProgress
-from zoo_detection.models.imagenet import ALTERNATIVES, library_weights
+from zoo_detection.models.imagenet import library_weights
 from zoo_detection.models.matching import State, in_order, put
 
 ST_FOLDER = (
     "https://raw.githubusercontent.com/STMicroelectronics/stm32ai-modelzoo/main/object_detection/torch_checkpoints"
 )
 LICENCE = "SLA0044"
-IMAGENET = "imagenet"
+RESOLUTION = 224
+"""Pixels that ST's backbones were trained with."""
 SSD_FILES = (("coco", 300), ("coco_person", 300), ("voc", 300))
 ST_FILES: dict[str, tuple[tuple[str, int], ...]] = {
     "ssd_mobilenetv1_pt": SSD_FILES,
@@ -56,20 +53,10 @@ CLASSIFIER = "fc."
 COCO_PERSON = ("cocoperson", "person", "coco2017person")
 
 
-@dataclass(frozen=True, slots=True)
-class PublishedWeights:
-    """Name a file of weights: where it lies and what it was trained on."""
-
-    dataset: str
-    resolution: int
-    """Height and width in pixels of the images it was trained with."""
-    url: str
-
-
 def published_weights(name: str) -> tuple[PublishedWeights, ...]:
     """Return every published checkpoint of a detector."""
     return tuple(
-        PublishedWeights(dataset, size, f"{ST_FOLDER}/{name}_{dataset}_{size}.pth")
+        PublishedWeights(dataset, size, f"{ST_FOLDER}/{name}_{dataset}_{size}.pth", LICENCE)
         for dataset, size in ST_FILES.get(name, ())
     )
 
@@ -106,40 +93,16 @@ def load_published(
         _load_backbone(model, name, context)
         return
     chosen = _choose(known, dataset or "coco", section, name, context.input.height, imagenet=_has_backbone(model, name))
-    state = rename(fetch_weights(chosen.url, context))
+    state = rename(fetch_weights(chosen, context))
     report = _put(model, state, name, chosen.url)
     logger.info(
         "Weights of %s, trained on %s at %d pixels (licence: %s): %s",
         name,
         chosen.dataset,
         chosen.resolution,
-        LICENCE,
+        chosen.licence,
         report,
     )
-
-
-def fetch_weights(url: str, context: ModelContext) -> State:
-    """Return the weights in a file at an address, of which no hash is published: that of the first use must stay.
-
-    Raises:
-        MissingError: When the file cannot be fetched, has changed since, or holds no weights.
-    """
-    try:
-        path = download(url, progress=context.progress or SilentProgress(), folder=context.cache_dir)
-    except MissingError as error:
-        raise MissingError(error.message, hint=f"{error.hint}\n{ALTERNATIVES}") from error
-    check_recorded_hash(path)
-    state = _read(path)
-    record_hash(path)
-    return state
-
-
-def _read(path: Path) -> State:
-    try:
-        return read_weights(path).state_dict
-    except UserError as error:
-        msg = f"{path} does not hold the published weights: {error.message}"
-        raise MissingError(msg, hint=f"Delete the file to fetch it again.\n{ALTERNATIVES}") from error
 
 
 def _put(model: nn.Module, state: State, name: str, url: str) -> str:
@@ -156,7 +119,7 @@ def _load_backbone(model: nn.Module, name: str, context: ModelContext) -> None:
         state, told = library_weights(backbone, name, context)
     else:
         url = f"{ST_FOLDER}/{file}"
-        found = own_names(fetch_weights(url, context))
+        found = own_names(fetch_weights(PublishedWeights(IMAGENET, RESOLUTION, url, LICENCE), context))
         state, told = {key: value for key, value in found.items() if not key.startswith(CLASSIFIER)}, url
     own = backbone.state_dict()
     try:

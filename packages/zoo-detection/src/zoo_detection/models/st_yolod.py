@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
@@ -16,43 +15,17 @@ from torch import nn
 from zoo_core.artifacts import InputSpec
 from zoo_core.errors import UserError
 from zoo_core.names import split_qualified
+from zoo_core.networks.st_yolod_backbones import TimmFeatures
+from zoo_core.networks.st_yolod_blocks import DEFAULT_ACTIVATION
+from zoo_core.networks.st_yolod_sizes import DEPTH, SIZES, WIDTH, input_problems, sized_backbone
 from zoo_core.protocols import ModelContext
 from zoo_detection.models.pretrained import load_published
-from zoo_detection.models.st_yolod_backbones import TimmFeatures, compressed_resnet
-from zoo_detection.models.st_yolod_blocks import DEFAULT_ACTIVATION, YOLOX_NORM, Norm
-from zoo_detection.models.st_yolod_network import STRIDES, StYolod
+from zoo_detection.models.st_yolod_network import StYolod
 
 GENERIC = "st_yolod"
 NAME_PATTERN = re.compile(r"st_yolodv2(?P<size>[a-z]+?)(?:_actrelu)?(?:_pt)?")
 GENERIC_KEYS = ("backbone", "depth", "width")
 """Keys of the `model` section that only the generic detector takes."""
-DEPTH = 0.33
-WIDTH = 0.25
-LARGEST_STRIDE = STRIDES[-1]
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """State what neck and head of a named detector are, beside the backbone of the same size.
-
-    Published are milli and tiny. Of micro only the number of parameters is known, 1.69 million, which this width gives.
-    Of nano and pico nothing is known: their necks shrink with their backbones, so that neck and head stay below the
-    size of the nano backbone, and all channels stay multiples of eight.
-    """
-
-    width: float
-    depth: float = DEPTH
-    backbone_norm: Norm | None = None
-    """Other numbers for the backbone's normalisation than its own."""
-
-
-SIZES = {
-    "pico": Size(0.125),
-    "nano": Size(0.1875),
-    "micro": Size(0.25),
-    "milli": Size(0.25, backbone_norm=YOLOX_NORM),
-    "tiny": Size(0.375),
-}
 
 
 def build(section: Any, context: ModelContext) -> nn.Module:
@@ -74,9 +47,7 @@ def build(section: Any, context: ModelContext) -> nn.Module:
 
 def _named(size: str, section: Any, context: ModelContext) -> StYolod:
     row = SIZES[size]
-    backbone, channels = compressed_resnet(size, context.input)
-    if row.backbone_norm is not None:
-        row.backbone_norm.put(backbone)
+    backbone, channels = sized_backbone(size, context.input)
     return StYolod(
         backbone,
         channels,
@@ -100,7 +71,7 @@ def _generic(section: Any, context: ModelContext) -> StYolod:
 
 
 def _refuse(section: Any, input: InputSpec, name: str, size: str | None) -> None:
-    problems = [*_name_problems(name, size), *_key_problems(section, name, size), *_input_problems(input, name)]
+    problems = [*_name_problems(name, size), *_key_problems(section, name, size), *input_problems(input, name)]
     if problems:
         raise UserError("\n".join(problems))
 
@@ -119,12 +90,3 @@ def _key_problems(section: Any, name: str, size: str | None) -> Iterator[str]:
     for key in GENERIC_KEYS:
         if getattr(section, key) is not None:
             yield f"model.{key}: {name} has its own. Remove the key, or choose model_name: {GENERIC}."
-
-
-def _input_problems(input: InputSpec, name: str) -> Iterator[str]:
-    if input.height % LARGEST_STRIDE or input.width % LARGEST_STRIDE:
-        near = [max(1, round(side / LARGEST_STRIDE)) * LARGEST_STRIDE for side in (input.height, input.width)]
-        yield (
-            f"model.input_shape: {name} cannot take images of {input.height}x{input.width} pixels (height x width); "
-            f"both must be multiples of {LARGEST_STRIDE}. The nearest size is {near[0]}x{near[1]}."
-        )

@@ -39,31 +39,33 @@ class ReidDatasetSection(DatasetSection):
 
     def missing_for(self, splits: Iterable[str]) -> list[str]:
         """Return a sentence for each thing that some splits need and the section does not give."""
-        wanted, there = frozenset(splits), frozenset(locate(self))
-        place = ""
-        if self.data_dir is not None:
-            place = f"; dataset.data_dir, {self.data_dir}, is searched for {', '.join(parts_wanted(self))}"
-        return [f"{text}{place}" for text in _missing(wanted, there)]
+        there = frozenset(locate(self))
+        found = []
+        for text, keys in _missing(frozenset(splits), there):
+            parts = parts_wanted(self, keys) if self.data_dir is not None else ()
+            searched = f"; dataset.data_dir, {self.data_dir}, holds no {' or '.join(parts)}" if parts else ""
+            found.append(f"{text}{searched}")
+        return found
 
 
-def _missing(wanted: frozenset[str], there: frozenset[str]) -> Iterator[str]:
+def _missing(wanted: frozenset[str], there: frozenset[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield what is missing in words, and the keys that would provide it."""
     if TRAIN in wanted and TRAINING not in there:
-        yield f"{TRAINING} is needed for training"
-    if VALIDATION in wanted and not there & {VALIDATED, TRAINING}:
-        yield f"{VALIDATED} or {TRAINING} is needed for choosing the best weights"
-    if TEST in wanted:
-        pair = {TEST_QUERY, TEST_GALLERY}
-        if len(there & pair) == 1:
-            yield from _half(there, pair, "evaluation")
-        elif not there & (pair | {VALIDATED, TRAINING}):
-            yield f"{TEST_QUERY} and {TEST_GALLERY}, or {VALIDATED} or {TRAINING}, are needed for evaluation"
-    if PREDICTION in wanted:
-        pair = {PREDICTION_QUERY, PREDICTION_GALLERY}
-        if len(there & pair) == 1:
-            yield from _half(there, pair, "prediction")
-        elif not there & pair:
-            yield f"{PREDICTION_QUERY} and {PREDICTION_GALLERY} are needed for prediction"
-
-
-def _half(there: frozenset[str], pair: set[str], purpose: str) -> Iterator[str]:
-    yield f"{min(pair - there)} is needed for {purpose} beside {min(pair & there)}"
+        yield f"{TRAINING} is needed for training", (TRAINING,)
+    others = (VALIDATED, TRAINING)
+    if VALIDATION in wanted and there.isdisjoint(others):
+        yield f"{VALIDATED} or {TRAINING} is needed for choosing the best weights", others
+    pairs = (
+        (TEST, "evaluation", (TEST_QUERY, TEST_GALLERY), others),
+        (PREDICTION, "prediction", (PREDICTION_QUERY, PREDICTION_GALLERY), ()),
+    )
+    for split, purpose, pair, instead in pairs:
+        absent = tuple(key for key in pair if key not in there)
+        if split not in wanted or not absent:
+            continue
+        if len(absent) < len(pair):
+            (given,) = set(pair) - set(absent)
+            yield f"{absent[0]} is needed for {purpose} beside {given}", absent
+        elif there.isdisjoint(instead):
+            more = f", or {' or '.join(instead)}," if instead else ""
+            yield f"{' and '.join(pair)}{more} are needed for {purpose}", (*pair, *instead)

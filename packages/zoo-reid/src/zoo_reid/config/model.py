@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
+
+from pydantic import model_validator
 
 from zoo_core.config.sections import ModelSection, PositiveFloat, PositiveInt
+from zoo_reid.models.table import GENERIC, WIDTHS, ReidModel, find
 
 
 class ReidModelSection(ModelSection):
@@ -20,3 +23,31 @@ class ReidModelSection(ModelSection):
     """`bnneck`: the triplet loss sees features before, the identity loss and searches after a normalisation."""
     normalize: Literal["outside", "inside"] = "outside"
     """Where embeddings of exported models get length 1: `outside` leaves it to the user, `inside` does it."""
+
+    @model_validator(mode="after")
+    def _check_name(self) -> Self:
+        """Refuse what the named network does not take, before any data is read."""
+        row = find(self.model_name) if self.model_name else None
+        problems = [] if row is None else [*self._backbone_problems(row), *self._alpha_problems(row)]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def _backbone_problems(self, row: ReidModel) -> list[str]:
+        if row.name == GENERIC:
+            needed = f"backbone: {GENERIC} needs the name of a timm model, such as resnet18"
+            return [] if self.backbone else [needed]
+        return [] if self.backbone is None else [f"backbone: {row.name} has its own; it is a key of {GENERIC}"]
+
+    def _alpha_problems(self, row: ReidModel) -> list[str]:
+        if self.alpha is None:
+            return []
+        if row.width is not None and row.family in WIDTHS:
+            return [f"alpha: {row.name} says its width itself; give it with model_name: {row.family}"]
+        if row.width is not None:
+            return [f"alpha: {row.name} has one width only; it is a key of {', '.join(WIDTHS)}"]
+        widths = WIDTHS[row.family]
+        if self.alpha in widths:
+            return []
+        known = ", ".join(f"{width:g}" for width in widths)
+        return [f"alpha: {row.name} is published in the widths {known}, found {self.alpha:g}"]

@@ -12,9 +12,7 @@ from zoo_core.config.training_sections import TrainingSection
 
 SMALLEST_GROUPS = 2
 """Persons in a batch without whom there is nobody to tell apart."""
-OF_PAIRS = ("triplet_loss", "circle_loss")
-"""Losses that need several pictures of a person in a batch."""
-LOSSES = ("identity_loss", "center_loss", *OF_PAIRS)
+LOSSES = ("identity_loss", "triplet_loss", "center_loss", "circle_loss")
 
 
 class IdentityLossSection(Section):
@@ -41,17 +39,17 @@ class TripletLossSection(Section):
 
 
 class CenterLossSection(Section):
-    """Pull pictures towards the learnt centre of their person (Wen et al., 2016)."""
+    """Pull pictures towards the learnt centre of their person (Wen et al., 2016), beside another loss."""
 
     weight: NonNegativeFloat = 5e-4
-    """Factor of this loss in the sum."""
+    """Factor of this loss in the sum; 0 leaves it out."""
 
 
 class CircleLossSection(Section):
     """Weight pairs by how far they are from where they should be (Sun et al., 2020)."""
 
     weight: NonNegativeFloat = 1.0
-    """Factor of this loss in the sum."""
+    """Factor of this loss in the sum; 0 leaves it out."""
     margin: Annotated[float, Field(ge=0.0, le=1.0)] = 0.4
     """Relaxation of the circle."""
     gamma: PositiveFloat = 80.0
@@ -62,9 +60,11 @@ class ReidTrainingSection(TrainingSection):
     """Set up a training of embeddings."""
 
     num_instances: PositiveInt = 4
-    """Pictures of each person in a batch; `batch_size` must be a multiple of it."""
+    """Pictures of each person in a batch, which `batch_size` is a multiple of; 1 leaves the triplet loss no pairs."""
     identity_loss: IdentityLossSection = IdentityLossSection()
+    """Acts unless its weight is 0."""
     triplet_loss: TripletLossSection = TripletLossSection()
+    """Acts unless its weight is 0."""
     center_loss: CenterLossSection | None = None
     """Not used when absent."""
     circle_loss: CircleLossSection | None = None
@@ -99,14 +99,6 @@ def _faults_of_losses(section: ReidTrainingSection) -> list[str]:
         return ["all losses have the weight 0, so nothing would be trained; give identity_loss or triplet_loss one"]
     if set(acting) == {"center_loss"}:
         return ["center_loss alone makes all embeddings alike; give identity_loss or triplet_loss a weight above 0"]
-    if section.num_instances > 1:
-        return []
-    faults = [
-        f"{name} compares pictures of one person, and num_instances: 1 puts a single one into each batch; "
-        f"set num_instances to 2 or more, or {name}.weight to 0"
-        for name in OF_PAIRS
-        if name in acting and name in section.model_fields_set
-    ]
-    if "identity_loss" not in acting and not faults:
-        faults.append("num_instances: 1 leaves identity_loss alone to train with, and its weight is 0")
-    return faults
+    if section.num_instances == 1 and "identity_loss" not in acting:
+        return ["num_instances: 1 leaves triplet_loss and circle_loss no pairs to compare; set it to 2 or more"]
+    return []

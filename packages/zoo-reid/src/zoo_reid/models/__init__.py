@@ -1,1 +1,1 @@
-"""Own the networks that turn a picture of a person into an embedding, and the weights published for them."""
+"""Hold the models of re-identification; the table of names is light, the rest is not."""
