@@ -16,7 +16,7 @@ def test_data_set_is_written_and_said_to_be(cli, folder):
     assert answer.out.startswith("Wrote shapes:\n")
     assert "6 train, 2 val, 2 test pictures" in answer.out
     assert "32 train, 8 query, 24 gallery pictures of 4 persons" in answer.out
-    assert "zoo run shapes/detection.yaml" in answer.out
+    assert answer.out.endswith("Train on them:\n  zoo run shapes/detection.yaml\n  zoo run shapes/reid.yaml\n")
     assert "Drawing figures" in answer.err
     assert len(list((folder / "shapes/images/train").iterdir())) == 6
 
@@ -24,12 +24,25 @@ def test_data_set_is_written_and_said_to_be(cli, folder):
 def test_json_reports_the_numbers(cli, folder):
     document = cli("data", "make", "shapes", "--output", "shapes", *SMALL, "--seed", "5", "--json").document
     assert document["folder"] == str(folder / "shapes")
-    assert document["config"] == str(folder / "shapes/detection.yaml")
+    assert document["configs"] == {
+        "detection": str(folder / "shapes/detection.yaml"),
+        "reid": str(folder / "shapes/reid.yaml"),
+    }
     assert document["seed"] == 5
     assert document["images"] == document["pose"] == {"train": 6, "val": 2, "test": 2}
     assert document["reid"] == {"train": 32, "query": 8, "gallery": 24}
     assert document["identities"] == 4
     assert list(document["figures"]) == ["person", "circle", "square", "triangle", "star", "cross"]
+
+
+@pytest.mark.parametrize("identities", ["4", "6", "40"])
+def test_configurations_can_be_run_wherever_one_stands(cli, folder, identities):
+    numbers = [*SMALL[:4], "--identities", identities]
+    assert cli("data", "make", "shapes", "--output", "shapes", *numbers).code == 0
+    for name in ("detection", "reid"):
+        answer = cli("run", f"shapes/{name}.yaml", "--dry-run")
+        assert answer.code == 0, answer.err
+        assert "4_evaluation" in answer.out
 
 
 def test_folder_with_something_in_it_is_refused(cli, folder):

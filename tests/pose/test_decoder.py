@@ -5,6 +5,7 @@ import io
 import json
 
 import numpy as np
+import pytest
 from PIL import Image
 from pycocotools.coco import COCO
 
@@ -14,7 +15,9 @@ from zoo_pose.decoder import PoseDecoder
 from zoo_pose.metrics.coco_results import image_numbers
 from zoo_pose.poses import Poses
 from zoo_pose.postprocessing import PosePostProcessing
-from zoo_pose.skeletons import Skeleton, known
+from zoo_pose.skeletons import Skeleton, known, numbered
+from zoo_stm32.headers.entries import problems
+from zoo_stm32.headers.families import N6, find_family
 
 INPUT = InputSpec(3, 100, 100)
 THREE = Skeleton(("nose", "left_eye", "right_eye"), ((0, 1), (0, 2)), ((1, 2),), (0.1, 0.1, 0.1))
@@ -140,6 +143,15 @@ def test_description_for_exported_models():
         "total_boxes": 6,
     }
     assert decoder(multiple=False).describe()["confidence_threshold"] == 0.25
+    assert "bindings" not in decoder(numbered(5)).describe()
+
+
+@pytest.mark.parametrize("name", ["yolo_mpe", "heatmaps_spe"])
+@pytest.mark.parametrize("skeleton", [THREE, numbered(5)])
+def test_description_suffices_for_the_headers_of_devices(name, skeleton):
+    family = find_family(name, N6)
+    described = decoder(skeleton, multiple=name == "yolo_mpe").describe()
+    assert problems(described, family.needs, family.optional, "decoding") == []
 
 
 def test_results_are_read_by_cocos_tools():

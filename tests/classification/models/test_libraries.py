@@ -8,11 +8,12 @@ import timm
 import torch
 from torch import nn
 
-from zoo_classification.models import pretrained, timm_models, torchvision_models
+from zoo_classification.models import timm_models, torchvision_models
 from zoo_classification.models.table import MODELS, find
 from zoo_core.artifacts import InputSpec
 from zoo_core.config.sections import ModelSection
 from zoo_core.errors import MissingError, UserError
+from zoo_core.networks.published import fetching
 from zoo_core.plugins import get_catalog
 from zoo_core.protocols import ModelContext
 
@@ -172,7 +173,7 @@ def test_failed_fetch_says_what_was_tried_and_what_to_do(monkeypatch, tmp_path):
 def test_hub_without_connection_is_a_missing_thing():
     with (
         pytest.raises(MissingError, match="could not be fetched from https://example"),
-        pretrained.fetching("net", "https://example"),
+        fetching("net", "https://example"),
     ):
         raise huggingface_hub.errors.LocalEntryNotFoundError("no connection")
 

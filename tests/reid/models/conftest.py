@@ -17,11 +17,9 @@ from zoo_reid.models.build import build
 def make(tmp_path):
     """Return a builder of embedders by name: identities, size of the input, keys of the model section."""
 
-    def by_name(name, identities=3, size=(64, 32), channels=3, **keys):
+    def by_name(name, identities=3, size=(256, 128), channels=3, **keys):
         section = ReidModelSection(model_name=name, **keys)
-        context = ModelContext(
-            num_classes=identities, input=InputSpec(channels, *size), cache_dir=tmp_path / "cache"
-        )
+        context = ModelContext(num_classes=identities, input=InputSpec(channels, *size), cache_dir=tmp_path / "cache")
         return build(section, context)
 
     return by_name

@@ -72,7 +72,7 @@ def test_without_identities_there_is_no_head_and_the_state_fits():
 
 def test_bias_of_the_neck_stays_zero_even_where_layers_are_unfrozen():
     model = Embedder(maps(), 6, num_classes=3, neck=True)
-    section = TrainingSection(epochs=1, frozen_layers="0")
+    section = TrainingSection(epochs=1, batch_size=4, frozen_layers="0")
     assert prepare_layers(model, section) == ("stem",)
     model.train()
     optimizer = torch.optim.SGD(model.parameters(), lr=1.0, weight_decay=0.1)
@@ -99,7 +99,7 @@ def test_core_finds_the_identity_head_and_transfers_all_else():
 
 def test_dropout_is_set_before_the_head_only():
     model = Embedder(maps(), 6, num_classes=3)
-    prepare_layers(model, TrainingSection(epochs=1, dropout=0.99))
+    prepare_layers(model, TrainingSection(epochs=1, batch_size=4, dropout=0.99))
     embedding, features, logits = model(torch.rand(4, 3, 16, 12))
     assert torch.equal(embedding, features)
     expected = embedding @ model.classifier.weight.T + model.classifier.bias

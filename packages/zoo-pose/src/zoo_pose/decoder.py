@@ -78,9 +78,10 @@ class PoseDecoder:
             "keypoints": self.skeleton.keypoints,
             "keypoint_names": list(self.skeleton.names),
             "keypoint_threshold": self.keypoint_confidence,
-            "bindings": [list(link) for link in self.skeleton.links],
             **self.postprocessing.describe(),
         }
+        if self.skeleton.links:
+            described["bindings"] = [list(link) for link in self.skeleton.links]
         if not self.postprocessing.family.multiple:
             described["confidence_threshold"] = self.keypoint_confidence
         return described

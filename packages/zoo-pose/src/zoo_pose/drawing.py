@@ -20,12 +20,10 @@ if TYPE_CHECKING:
 LEFT, RIGHT, MIDDLE = (255, 140, 0), (0, 190, 255), (90, 235, 80)
 """Colours of the person's own left and right, and of what belongs to neither."""
 FRAME, INK, EDGE = (255, 255, 255), (255, 255, 255), (0, 0, 0)
-PIXELS_PER_LINE = 130
+PIXELS_PER_LINE = 140
 """Side of a picture in pixels for each pixel of a line's width."""
-POSE_PER_LINE = 22
+POSE_PER_LINE = 25
 """Longer side of a pose in pixels for each pixel of a line's width, so that small poses have thin lines."""
-SMALLEST_WITH_EDGE = 120
-"""Side of a picture from which on lines have a dark edge."""
 RADIUS = 1.4
 """Radius of a keypoint in line widths."""
 PIXELS_PER_LETTER = 30
@@ -141,22 +139,22 @@ def _draw_pose(
     if not shown.any():
         return
     size = float(np.ptp(pose[shown], axis=0).max())
-    width = max(1, round(min(side / PIXELS_PER_LINE, size / POSE_PER_LINE)))
-    edge = 1 if side >= SMALLEST_WITH_EDGE else 0
+    width = max(1, round(min(0.5 + side / PIXELS_PER_LINE, size / POSE_PER_LINE)))
+    edged = width > 1
     lines = [
         ((*pose[start].tolist(), *pose[end].tolist()), colour)
         for (start, end), colour in zip(skeleton.links, link_colours(skeleton), strict=True)
         if shown[start] and shown[end]
     ]
-    for ends, _ in lines if edge else ():
-        pen.line(ends, EDGE, width + 2 * edge)
+    for ends, _ in lines if edged else ():
+        pen.line(ends, EDGE, width + 2)
     for ends, colour in lines:
         pen.line(ends, colour, width)
     radius, colours = max(1, round(RADIUS * width)), keypoint_colours(skeleton)
     for number in np.flatnonzero(shown)[::-1].tolist():
         x, y = pose[number].tolist()
         around = (x - radius, y - radius, x + radius, y + radius)
-        pen.ellipse(around, fill=colours[number], outline=EDGE if edge and width > 1 else colours[number])
+        pen.ellipse(around, fill=colours[number], outline=EDGE if edged else colours[number])
 
 
 def _frame(pen: ImageDraw.ImageDraw, box: Sequence[float] | Floats, width: int) -> None:

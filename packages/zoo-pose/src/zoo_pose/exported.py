@@ -13,7 +13,6 @@ read. All numbers are between 0 and 1, so that one scale for 8 bits serves them 
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
@@ -75,7 +74,7 @@ class DecodedPoses(nn.Module):
         scores = head.objectness[level](box_features).flatten(2).sigmoid()
         confidences = head.confidences[level](point_features).flatten(2).sigmoid()
         boxes = ((centres + middles).clamp(0, 1), logarithms.clamp(max=0).exp(), scores)
-        places = (points.unflatten(1, (head.keypoints, PLACE)) + middles).clamp(0, 1)
+        places = (points.reshape(-1, head.keypoints, PLACE, middles.shape[1]) + middles).clamp(0, 1)
         keypoints = torch.cat((places, confidences[:, :, None]), dim=2).flatten(1, 2)
         return torch.cat((*boxes, keypoints), dim=1)
 
@@ -102,7 +101,7 @@ def _steps(stride: int, input: InputSpec) -> torch.Tensor:
 def _middles(stride: int, input: InputSpec) -> torch.Tensor:
     """Return x and y of the middles of the cells in shares of the input, shape (2, H * W)."""
     down, across = (
-        (torch.arange(math.floor(side / stride)) + HALF) * stride / side for side in (input.height, input.width)
+        (torch.arange(side // stride) + HALF) * stride / side for side in (input.height, input.width)
     )
     row, column = torch.meshgrid(down, across, indexing="ij")
     return torch.stack((column, row)).flatten(1)

@@ -11,7 +11,7 @@ import yaml
 from PIL import Image
 
 from zoo_core.data.shapes.plan import ShapesPlan
-from zoo_core.data.shapes.texts import detection_config
+from zoo_core.data.shapes.texts import detection_config, reid_config
 from zoo_core.data.shapes.writing import write_shapes
 from zoo_core.errors import UserError
 
@@ -28,7 +28,7 @@ def hashes(folder):
 
 
 def test_folder_holds_every_part(made):
-    names = {"README.txt", "annotations", "detection.yaml", "images", "pose", "reid"}
+    names = {"README.txt", "annotations", "detection.yaml", "images", "pose", "reid", "reid.yaml"}
     assert {path.name for path in made.iterdir()} == names
     for split, count in SPLITS.items():
         assert len(list((made / "images" / split).iterdir())) == count
@@ -54,7 +54,7 @@ def test_same_numbers_give_the_same_bytes_and_another_seed_others(tmp_path, prog
     one, again, other = (hashes(tmp_path / name) for name in "abc")
     assert one == again
     assert set(one) == set(other)
-    assert {name for name in one if one[name] == other[name]} == {"detection.yaml"}
+    assert {name for name in one if one[name] == other[name]} == {"detection.yaml", "reid.yaml"}
 
 
 def test_splits_have_no_picture_in_common(made):
@@ -107,6 +107,27 @@ def test_configuration_names_files_that_exist(made):
     assert dataset["class_names"] == [category["name"] for category in categories]
     assert config["model"]["num_classes"] == len(categories)
     assert config["model"]["input_shape"] == [3, 96, 96]
+
+
+def test_configuration_of_re_identification_names_folders_that_exist(made):
+    config = yaml.safe_load((made / "reid.yaml").read_text())
+    paths = [value for key, value in config["dataset"].items() if key.endswith("_path")]
+    assert sorted(paths) == ["reid/gallery", "reid/gallery", "reid/query", "reid/query", "reid/train"]
+    assert all(list((made / path).glob("*.jpg")) for path in paths)
+    assert config["model"]["input_shape"] == "(128, 64, 3)"
+
+
+@pytest.mark.parametrize(
+    ("identities", "by", "persons"), [(4, "image", 2), (5, "identity", 2), (10, "identity", 4), (40, "identity", 16)]
+)
+def test_batches_hold_no_more_persons_than_train(identities, by, persons):
+    config = yaml.safe_load(reid_config(ShapesPlan(identities=identities)))
+    assert config["dataset"]["validation_split_by"] == by
+    assert config["training"]["batch_size"] == persons * config["training"]["num_instances"]
+
+
+def test_more_identities_do_not_make_larger_batches():
+    assert yaml.safe_load(reid_config(ShapesPlan(identities=480)))["training"]["batch_size"] == 64
 
 
 @pytest.mark.parametrize(("size", "side"), [(64, 64), (100, 96), (160, 160), (180, 192)])

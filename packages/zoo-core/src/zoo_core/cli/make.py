@@ -52,7 +52,7 @@ def shapes(
             ("re-identification", f"{_counts(made.crops)} pictures of {made.identities} persons"),
         ]
     )
-    output.emit_text(f"Train a detector on them:\n  zoo run {made.config}")
+    output.emit_text("\n".join(["Train on them:", *(f"  zoo run {path}" for path in made.configs.values())]))
 
 
 def _counts(numbers: dict[str, int]) -> str:

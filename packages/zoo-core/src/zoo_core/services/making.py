@@ -23,8 +23,8 @@ class MadeShapes:
     identities: int
     crops: dict[str, int]
     """Folder of re-identification -> number of pictures."""
-    config: Path
-    """Configuration that trains on the pictures."""
+    configs: dict[str, Path]
+    """Use case -> configuration that trains on the pictures."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -36,7 +36,7 @@ class MadeShapes:
             "pose": self.images,
             "identities": self.identities,
             "reid": self.crops,
-            "config": str(self.config.resolve()),
+            "configs": {use_case: str(path.resolve()) for use_case, path in self.configs.items()},
         }
 
 
@@ -59,7 +59,7 @@ def make_shapes(folder: Path, progress: Progress, *, images: int, size: int, see
     plan = ShapesPlan(images=images, size=size, seed=seed, identities=identities)
     if faults := plan.faults():
         raise UserError("The data set cannot be drawn:", hint="\n".join(faults))
-    from zoo_core.data.shapes.writing import CONFIG, write_shapes
+    from zoo_core.data.shapes.writing import CONFIGS, write_shapes
 
     written = write_shapes(folder, plan, progress)
     return MadeShapes(
@@ -69,5 +69,5 @@ def make_shapes(folder: Path, progress: Progress, *, images: int, size: int, see
         figures=written.figures,
         identities=identities,
         crops=written.crops,
-        config=folder / CONFIG,
+        configs={use_case: folder / name for use_case, name in CONFIGS.items()},
     )

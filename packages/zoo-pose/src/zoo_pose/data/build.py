@@ -195,6 +195,11 @@ class _Builder:
         return train, validation
 
     def _hold_back(self, whole: PoseFiles) -> tuple[PoseFiles, PoseFiles]:
+        if len(whole) == 1:
+            raise DataError(
+                f"{self.texts[TRAIN]} leads to one image, which cannot be divided into training and validation.",
+                hint="Set dataset.validation_path.",
+            )
         share = self.section.validation_split or VALIDATION_SHARE
         kept, held = split_indices(len(whole), share, self.request.seed)
         key = self.texts[TRAIN]

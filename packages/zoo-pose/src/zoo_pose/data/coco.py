@@ -101,9 +101,8 @@ def _skeleton(
     ]
     title = f"{source.annotations}: {{count}} categories have another number of keypoints"
     reading.problems.add(title, differing, "Keep the categories of one skeleton in the file.")
-    return names, tuple(
-        (pair[0] - 1, pair[1] - 1) for pair in first.get("skeleton") or () if _is_link(pair, len(names))
-    )
+    links = [pair for pair in first.get("skeleton") or () if _is_link(pair, len(names))]
+    return names, tuple((one - 1, other - 1) for one, other in links)
 
 
 def _is_link(pair: Any, keypoints: int) -> bool:

@@ -37,7 +37,11 @@ def _unusable(table: PoseTable, skeleton: Skeleton, split: str) -> Iterator[Find
     outside = _outside(table, table.points) & table.labelled
     chosen = np.argwhere(outside)
     if len(chosen):
-        items = (_point(table, row, number, skeleton.names[number]) for row, number in chosen.tolist())
+        images = table.images[chosen[:, 0]].tolist()
+        items = (
+            _point(table, image, skeleton.names[number], table.points[row, number])
+            for (row, number), image in zip(chosen.tolist(), images, strict=True)
+        )
         text = f"{split}: {_number(len(chosen), 'labelled keypoint')} outside the image"
         yield Finding(kind="keypoint_outside", problem=True, text=text, items=tuple(items))
 
@@ -99,10 +103,12 @@ def _outside(table: PoseTable, places: npt.NDArray[np.float64]) -> Rows:
 
 def _repeated(table: PoseTable) -> Rows:
     """Return which poses have the image and the keypoints of an earlier one; poses without keypoints do not count."""
-    rows = np.column_stack([table.images, table.points.reshape(len(table.points), -1)])
-    _, first = np.unique(rows, axis=0, return_index=True)
-    found = np.ones(len(rows), np.bool_)
-    found[first] = False
+    found = np.zeros(len(table.points), np.bool_)
+    seen: set[tuple[int, bytes]] = set()
+    for row, image in enumerate(table.images.tolist()):
+        place = image, table.points[row].tobytes()
+        found[row] = place in seen
+        seen.add(place)
     return found & table.labelled.any(axis=1)
 
 
@@ -124,9 +130,8 @@ def _line(table: PoseTable, row: int, image: int) -> str:
     return f"{table.paths[image]} ({_size(table, image)}): {box}, {_number(labelled, 'keypoint')}"
 
 
-def _point(table: PoseTable, row: int, number: int, name: str) -> str:
-    image = int(table.images[row])
-    x, y = table.points[row, number]
+def _point(table: PoseTable, image: int, name: str, point: npt.NDArray[np.float64]) -> str:
+    x, y = point
     return f"{table.paths[image]} ({_size(table, image)}): {name} at {x:.6g}, {y:.6g}"
 
 

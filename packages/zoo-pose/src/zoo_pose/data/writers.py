@@ -1,4 +1,4 @@
-"""Own writing data sets of poses as YOLO Darknet in ST's folders and as COCO, with the images beside the annotations."""
+"""Own writing data sets of poses as YOLO Darknet in ST's folders and as COCO, with the images beside them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from zoo_pose.data.selection import MULTI, SINGLE
 from zoo_pose.data.sources import FOLDER_KEYS, PREFIXES
 from zoo_pose.data.writing import Job
 from zoo_pose.labels import PoseLabels
-from zoo_pose.skeletons import HAND, Pairs, known, same_names
+from zoo_pose.skeletons import HAND, Pairs, known, numbered, same_names
 
 DIGITS = 6
 """Digits after the point of shares of the image."""
@@ -100,16 +100,17 @@ def _skeleton_keys(job: Job) -> dict[str, Any]:
     skeleton = next((found for _, dataset in job.splits() if (found := getattr(dataset, "skeleton", None))), None)
     if skeleton is None:
         return {}
-    standard = known(skeleton.keypoints)
-    if standard is not None and same_names(skeleton.names, standard.names):
-        usual = (skeleton.links, skeleton.pairs, skeleton.sigmas) == (standard.links, standard.pairs, standard.sigmas)
-        if usual:
-            return {}
-    return {
-        "skeleton": [list(link) for link in skeleton.links],
-        "flip_pairs": [list(pair) for pair in skeleton.pairs],
-        "sigmas": list(skeleton.sigmas),
-    }
+    usual = known(skeleton.keypoints)
+    if usual is None or not same_names(skeleton.names, usual.names):
+        usual = numbered(skeleton.keypoints)
+    keys: dict[str, Any] = {}
+    if skeleton.links != usual.links:
+        keys["skeleton"] = [list(link) for link in skeleton.links]
+    if skeleton.pairs != usual.pairs:
+        keys["flip_pairs"] = [list(pair) for pair in skeleton.pairs]
+    if skeleton.sigmas != usual.sigmas:
+        keys["sigmas"] = list(skeleton.sigmas)
+    return keys
 
 
 def _links(dataset: ImageDataset) -> Pairs:

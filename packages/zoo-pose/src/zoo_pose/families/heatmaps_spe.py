@@ -56,7 +56,8 @@ class HeatmapsFamily:
         images, keypoints, height, width = chosen.shape
         maps = np.ascontiguousarray(chosen).reshape(-1, height, width)
         pixels, values = highest_pixels(maps)
-        cells = pixels + np.float32(0.5) + self._offsets(maps, pixels)
+        with np.errstate(invalid="ignore", over="ignore"):  # maps of a network that has diverged
+            cells = pixels + np.float32(0.5) + self._offsets(maps, pixels)
         points = cells * np.array([self.input.width / width, self.input.height / height], np.float32)
         return single_pose(points.reshape(images, keypoints, 2), values.reshape(images, keypoints))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ class TimmFeatures(nn.Module):
         _check_maps(probe, name, input)
         self.channels = tuple(probe.feature_info.channels())
         self.net = _create(name, self.arguments)
+        _cut(self.net)
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Return the maps, fine to coarse."""
@@ -46,6 +48,7 @@ class TimmFeatures(nn.Module):
     def published_state(self, cache_dir: Path | None) -> dict[str, torch.Tensor]:
         """Return the weights that timm publishes for the network, under the names here."""
         net = timm.create_model(self.name, features_only=True, pretrained=True, cache_dir=cache_dir, **self.arguments)
+        _cut(net)
         return {f"net.{key}": value for key, value in net.state_dict().items()}
 
 
@@ -79,6 +82,14 @@ def _create(name: str, arguments: dict[str, Any]) -> Any:
         reason = str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
         msg = f"model.backbone: {name} gives no feature maps ({reason})."
         raise UserError(msg, hint="Choose a convolutional network, such as resnet18.") from error
+
+
+def _cut(net: Any) -> None:
+    """Remove the blocks behind the last map, which some networks of timm compute although nothing needs them."""
+    last = re.match(r"blocks\.(\d+)", net.feature_info.module_name()[-1])
+    blocks = getattr(net, "blocks", None)
+    if last is not None and isinstance(blocks, nn.Sequential):
+        del blocks[int(last[1]) + 1 :]
 
 
 def _sized(name: str, arguments: dict[str, Any], size: Size) -> nn.Module:

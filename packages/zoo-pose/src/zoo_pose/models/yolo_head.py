@@ -74,11 +74,10 @@ class PoseHead(nn.Module):
         for level, (box_features, point_features) in enumerate(self.branches(features)):
             boxes += [torch.cat([part[level](box_features) for part in (self.centres, self.sizes)], dim=1)]
             objectness += [self.objectness[level](box_features)]
-            points = by_cell(self.points[level](point_features)).unflatten(2, (self.keypoints, PLACE))
-            confidences = by_cell(self.confidences[level](point_features))
-            keypoints += [torch.cat((points, confidences[..., None]), dim=-1)]
-        rows = (torch.cat([by_cell(maps) for maps in part], dim=1) for part in (boxes, objectness))
-        return *rows, torch.cat(keypoints, dim=1)
+            confidences = by_cell(self.confidences[level](point_features))[..., None]
+            points = by_cell(self.points[level](point_features))
+            keypoints += [torch.cat((points.reshape(*confidences.shape[:3], PLACE), confidences), dim=-1)]
+        return _joined(boxes), _joined(objectness), torch.cat(keypoints, dim=1)
 
 
 class YoloPose(nn.Module):
@@ -128,6 +127,10 @@ class YoloPose(nn.Module):
     def get_classifier(self) -> tuple[nn.Module, ...]:
         """Return the layers whose size depends on the number of keypoints."""
         return *self.head.points, *self.head.confidences
+
+
+def _joined(maps: Sequence[torch.Tensor]) -> torch.Tensor:
+    return torch.cat([by_cell(level) for level in maps], dim=1)
 
 
 def decode_points(raw: torch.Tensor, cells: Cells) -> torch.Tensor:

@@ -1,13 +1,20 @@
-"""Own the texts beside the pictures: what the folder holds, and a configuration that trains on it."""
+"""Own the texts beside the pictures: what the folder holds, and configurations that train on it."""
 
 from __future__ import annotations
 
 from zoo_core.data.shapes.identities import HEIGHT, WIDTH
 from zoo_core.data.shapes.plan import CAMERAS, ShapesPlan
 from zoo_core.data.shapes.scenes import CLASSES
+from zoo_core.data.splits import split_indices
 
 STRIDE = 32
 """Sides of a detector's input are multiples of it."""
+HELD_BACK = 0.2
+"""Share of the training identities that validates."""
+INSTANCES, PERSONS = 4, 16
+"""Pictures of each identity in a batch, and identities where there are as many."""
+FEWEST = 2
+"""Identities without whom there is nobody to tell apart."""
 
 
 def readme(plan: ShapesPlan, version: str) -> str:
@@ -43,6 +50,9 @@ others.
 
 detection.yaml
   Trains a small detector on the pictures, quantizes it and evaluates it: zoo run detection.yaml
+
+reid.yaml
+  The same for re-identification, on the pictures of reid: zoo run reid.yaml
 """
 
 
@@ -113,6 +123,69 @@ postprocessing:
   NMS_thresh: 0.6
   IoU_eval_thresh: 0.5
   max_detection_boxes: 100
+
+quantization:
+  quantizer: onnx_quantizer
+  quantization_type: PTQ
+  granularity: per_channel
+"""
+
+
+def reid_config(plan: ShapesPlan) -> str:
+    """Return the YAML of a training of a small OSNet, with paths relative to the file itself."""
+    known, _ = split_indices(plan.training_identities, HELD_BACK, 0)
+    by = "identity" if len(known) >= FEWEST else "image"
+    persons = min(PERSONS, len(known) if by == "identity" else plan.training_identities)
+    return f"""\
+# Drawn persons: train, quantize, evaluate. From this folder: zoo run reid.yaml
+
+operation_mode: chain_tqe
+use_case: reid
+
+general:
+  project_name: shapes
+  global_seed: 42
+
+model:
+  model_name: osnet_a025
+  input_shape: ({HEIGHT}, {WIDTH}, 3)      # height, width, channels
+  pretrained: False
+
+dataset:
+  dataset_name: flat             # pictures named <identity>_c<camera>_<number>
+  training_path: reid/train
+  validation_split: {HELD_BACK}
+  validation_split_by: {by}
+  test_query_path: reid/query
+  test_gallery_path: reid/gallery
+  prediction_query_path: reid/query
+  prediction_gallery_path: reid/gallery
+  quantization_split: 0.5
+
+preprocessing:
+  rescaling: {{scale: 1/127.5, offset: -1}}
+  resizing: {{interpolation: bilinear, aspect_ratio: fit}}
+  color_mode: rgb
+
+data_augmentation:
+  random_flip: {{mode: horizontal}}
+  random_translation: {{width_factor: 0.1, height_factor: 0.1}}
+  random_erasing: {{probability: 0.3}}
+
+training:
+  batch_size: {persons * INSTANCES:<18} # {persons} persons with {INSTANCES} pictures each
+  num_instances: {INSTANCES}
+  epochs: 40
+  optimizer:
+    Adam: {{learning_rate: 0.001}}
+  callbacks:
+    LRWarmupCosineDecay: {{initial_lr: 0.0001, warmup_steps: 3, max_lr: 0.001, hold_steps: 0, decay_steps: 37, \
+end_lr: 1e-5}}
+  identity_loss: {{label_smoothing: 0.1}}
+  triplet_loss: {{margin: 0.3, strategy: hard, distance_metric: cosine}}
+
+evaluation:
+  reid_distance_metric: cosine
 
 quantization:
   quantizer: onnx_quantizer
