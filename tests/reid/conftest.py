@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +18,7 @@ HEIGHT, WIDTH = 32, 16
 COLOURS = ("crimson", "navy", "gold", "seagreen", "white", "purple", "orange", "black")
 TRAINED_PERSONS, OTHER_PERSONS = 8, 4
 CAMERAS = 2
-TRAIN_SHOTS, GALLERY_SHOTS = 3, 2
+TRAIN_SHOTS, GALLERY_SHOTS = 4, 2
 """Pictures of each person by each camera."""
 DATA = """\
 dataset:
@@ -35,15 +34,17 @@ general: {seed: 7, num_threads: 1}
 model: {model_name: mobilenetv1_a025, input_shape: [3, 32, 16]}
 training:
   epochs: 2
-  batch_size: 12
+  batch_size: 6
   num_instances: 3
   optimizer: {opt: adamw}
   lr_scheduler: {lr: 0.003, warmup_epochs: 0}
 evaluation: {bootstrap: 20}
 quantization: {quantizer: onnx_quantizer}
+preprocessing: {rescaling: {scale: 1/127.5, offset: -1}}
 """
 USED = """\
 general: {seed: 7, num_threads: 1}
+preprocessing: {rescaling: {scale: 1/127.5, offset: -1}}
 evaluation: {bootstrap: 20}
 """
 
@@ -77,8 +78,8 @@ class Texts:
     used: str = USED
     model: str = MODEL
 
-    def training(self, **keys: Any) -> str:
-        """Return a training of two epochs, with other lines for some sections."""
+    def training(self) -> str:
+        """Return a training of two epochs."""
         return f"operation_mode: training\n{self.data}{self.trained}"
 
     def use(self, mode: str, model: Path, more: str = "", *, data: str | None = None) -> str:

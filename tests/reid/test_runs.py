@@ -24,6 +24,8 @@ HEADLESS, WHOLE, LAST = (f"saved_models/{name}.pt" for name in ("best_model", "b
 NUMBERS = ("map", "minp", "rank1", "rank5", "rank10")
 INTERVALS = ("map_low", "map_high", "rank1_low", "rank1_high")
 SMALL = ("epochs: 2", "epochs: 1")
+UPDATES = 6 * 2 * 4 // 6
+"""Of the training persons, all pictures by both cameras, in batches of six."""
 
 
 def embeddings(path, images):
@@ -35,9 +37,16 @@ def embeddings(path, images):
 
 
 def pixels(folder):
-    """Return names and pixels of a folder as a configuration without preprocessing reads them."""
+    """Return names and pixels from -1 to 1 of the pictures of a folder."""
     paths = sorted(folder.iterdir())
-    return [path.name for path in paths], [np.asarray(Image.open(path), np.float32).transpose(2, 0, 1) for path in paths]
+    images = [np.asarray(Image.open(path), np.float32).transpose(2, 0, 1) / 127.5 - 1 for path in paths]
+    return [path.name for path in paths], images
+
+
+def unit(path, images):
+    """Return embeddings of length 1."""
+    rows = embeddings(path, images)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
 # --- the files of a chain ------------------------------------------------------------------------------------------
@@ -105,9 +114,8 @@ def test_reported_numbers_are_those_of_a_plain_search(finished, persons):
     names, images = pixels(persons / "query")
     others, gallery = pixels(persons / "gallery")
     path = finished.folder / FLOAT
-    rows = [found / np.linalg.norm(found, axis=1, keepdims=True) for found in (embeddings(path, images), embeddings(path, gallery))]
     precisions, firsts = [], []
-    for name, distances in zip(names, 1 - rows[0] @ rows[1].T, strict=True):
+    for name, distances in zip(names, 1 - unit(path, images) @ unit(path, gallery).T, strict=True):
         order = [others[place] for place in np.argsort(distances, kind="stable")]
         order = [other for other in order if other[:7] != name[:7]]  # 0009_c1
         right = np.array([other[:4] == name[:4] for other in order])
@@ -207,8 +215,7 @@ def test_predictions(finished, persons, texts, zoo):
     records = json.loads((answer.folder / "predictions.json").read_text())["predictions"]
     names, images = pixels(persons / "query")
     others, gallery = pixels(persons / "gallery")
-    rows = [found / np.linalg.norm(found, axis=1, keepdims=True) for found in (embeddings(path, images), embeddings(path, gallery))]
-    distances = 1 - rows[0] @ rows[1].T
+    distances = 1 - unit(path, images) @ unit(path, gallery).T
     assert [record["image"].rpartition("/")[2] for record in records] == names
     for record, row in zip(records, distances, strict=True):
         assert [match["distance"] for match in record["matches"]] == pytest.approx(np.sort(row)[:3], abs=1e-5)
@@ -254,11 +261,9 @@ def test_training_goes_on_after_an_interruption(finished, texts, zoo, monkeypatc
     from zoo_reid.loss.criterion import ReidLoss
 
     forward, calls = ReidLoss.forward, []
-    updates = 36 // 12
-
     def interrupted(self, *given):
         calls.append(self.training)
-        if sum(calls) > updates + 1:
+        if sum(calls) > UPDATES + 3:
             raise KeyboardInterrupt
         return forward(self, *given)
 
@@ -284,7 +289,7 @@ def summary(answer):
 def test_training_starts_from_the_embedder_of_other_persons(finished, persons, texts, zoo):
     """Weights without an identity head start a training on persons whose number is another."""
     data = f"dataset: {{dataset_name: flat, training_path: {persons / 'gallery'}, validation_split: 0.5, workers: 0}}\n"
-    text = f"operation_mode: training\n{data}{texts.trained}".replace(*SMALL).replace("batch_size: 12", "batch_size: 6")
+    text = f"operation_mode: training\n{data}{texts.trained}".replace(*SMALL)
     answer = zoo(text.replace("model: {", f"model: {{model_path: {finished.folder / HEADLESS}, ").replace("0.003", "1.0e-12"))
     assert "far enough" in answer.text, answer.text
     ours = read_weights(answer.folder / WHOLE).state_dict
@@ -302,14 +307,15 @@ STOP = "  callbacks: {EarlyStopping: {monitor: val_accuracy, mode: max, patience
 def test_early_stopping_of_st_works_with_both_divisions(texts, zoo, by, column, others):
     """Persons of the training are told right or wrong; of others, rank 1 stands for the accuracy."""
     text = texts.training().replace("validation_split: 0.25", f"validation_split: 0.25\n  validation_split_by: {by}")
-    text = text.replace("  batch_size: 12\n", f"  batch_size: 12\n{STOP}").replace("epochs: 2", "epochs: 30")
+    text = text.replace("  batch_size: 6\n", f"  batch_size: 6\n{STOP}").replace("epochs: 2", "epochs: 30")
     answer = zoo(text.replace("lr: 0.003", "lr: 1.0e-12"))
     assert "far enough" in answer.text, answer.text
     rows = summary(answer)
     assert 2 <= len(rows) < 30  # nothing is learnt, so it ends at once
     assert all(row[column] for row in rows)
     assert ("val_accuracy" in rows[0]) is (by == "image")
-    assert (f"val_accuracy is taken to be {others}" in answer.flat) is bool(others)
+    assert ("val_accuracy is taken to be" in answer.flat) is bool(others)
+    assert not others or f"val_accuracy is taken to be {others}" in answer.flat
 
 
 @pytest.mark.slow
@@ -317,11 +323,9 @@ def test_neck_size_and_length_inside(persons, texts, zoo):
     """An embedder with everything that the `model` section has: from training to the quantized file."""
     keys = "neck: bnneck, embedding_size: 24, normalize: inside, input_shape"
     text = f"operation_mode: chain_tqe\n{texts.data}{texts.trained}".replace("input_shape", keys)
-    text += "preprocessing: {rescaling: {scale: 1/127.5, offset: -1}}\n"
     answer = zoo(text)
     assert answer.code == 0, answer.text
     _, images = pixels(persons / "query")
-    images = [image / 127.5 - 1 for image in images]
     for name, near in ((FLOAT, 1e-5), (QUANTIZED, 0.05)):
         rows = embeddings(answer.folder / name, images)
         assert rows.shape == (len(images), 24)
@@ -336,7 +340,7 @@ def test_neck_size_and_length_inside(persons, texts, zoo):
 
 @pytest.mark.slow
 def test_every_loss_and_augmentation_at_once(texts, zoo):
-    text = texts.training().replace("  batch_size: 12\n", "  batch_size: 12\n  center_loss: {}\n  circle_loss: {}\n  dropout: 0.2\n")
+    text = texts.training().replace("  batch_size: 6\n", "  batch_size: 6\n  center_loss: {}\n  circle_loss: {}\n  dropout: 0.2\n")
     text += (
         "data_augmentation: {random_flip: {mode: horizontal}, random_rotation: {factor: 0.1}, "
         "random_zoom: {width_factor: 0.2}, random_erasing: {probability: 1.0}}\n"
@@ -462,14 +466,14 @@ def test_a_converted_set_gives_the_same_numbers(finished, texts, zoo, tmp_path, 
 # --- what is wrong ---------------------------------------------------------------------------------------------------
 
 WRONG = [
-    ("batch", "batch_size: 12", "batch_size: 14", ["batch_size", "multiple of num_instances (3)", "14"]),
-    ("persons", "batch_size: 12", "batch_size: 30", ["6 persons"]),
+    ("batch", "batch_size: 6", "batch_size: 14", ["batch_size", "multiple of num_instances (3)", "14"]),
+    ("persons", "batch_size: 6", "batch_size: 30", ["6 persons"]),
     ("path", "/train\n", "/trian\n", ["training_path", "trian"]),
     ("key", "test_query_path", "test_qery_path", ["test_qery_path", "test_query_path"]),
     ("model", "_a025", "_a025x", ["mobilenetv1_a025"]),
     ("width", f"model_name: {STEM}", f"model_name: {STEM}, alpha: 0.5", ["alpha", "mobilenetv1"]),
     ("split", "validation_split: 0.25", "validation_split_by: picture", ["validation_split_by", "image"]),
-    ("half", "  test_gallery_path", "  # test_gallery_path", ["test_gallery_path is missing", "test_query_path"]),
+    ("half", "  test_gallery_path", "  # test_gallery_path", ["test_gallery_path is needed", "test_query_path"]),
     ("classes", "  workers: 0\n", "  workers: 0\n  class_names: [\"0001\", \"0o02\"]\n", ["0o02", "0002"]),
     ("number", "  workers: 0\n", "  workers: 0\n  num_classes: 7\n", ["num_classes is 7", "8 persons"]),
     ("losses", "num_instances: 3", "num_instances: 3\n  identity_loss: {weight: 0}\n  triplet_loss: {weight: 0}", ["weight 0"]),

@@ -100,8 +100,6 @@ def _steps(stride: int, input: InputSpec) -> torch.Tensor:
 
 def _middles(stride: int, input: InputSpec) -> torch.Tensor:
     """Return x and y of the middles of the cells in shares of the input, shape (2, H * W)."""
-    down, across = (
-        (torch.arange(side // stride) + HALF) * stride / side for side in (input.height, input.width)
-    )
+    down, across = ((torch.arange(side // stride) + HALF) * stride / side for side in (input.height, input.width))
     row, column = torch.meshgrid(down, across, indexing="ij")
     return torch.stack((column, row)).flatten(1)

@@ -36,6 +36,8 @@ class PoseLabels:
     height: int
     image_id: int = 0
     """Number of the image in the data set's own files, for result files."""
+    in_input: bool = False
+    """Whether the image is a model's input already, which may have another size in training."""
 
     def __len__(self) -> int:
         """Return the number of poses."""
@@ -63,7 +65,9 @@ class PoseLabels:
         )
 
     def placed(self, preprocessing: ImagePreprocessing) -> PoseLabels:
-        """Return the labels in the pixels of the model's input; an image of the input's size stays as it is."""
+        """Return the labels in the pixels of the model's input; those of an image that is one stay as they are."""
+        if self.in_input:
+            return self
         place = preprocessing.placement(self.width, self.height)
         scale = np.array([place.scale_x, place.scale_y])
         shift = np.array([place.left, place.top])
@@ -76,6 +80,7 @@ class PoseLabels:
             areas=self.areas * place.scale_x * place.scale_y,
             width=size[0],
             height=size[1],
+            in_input=True,
         )
 
 
@@ -124,7 +129,7 @@ def collate_poses(labels: Sequence[PoseLabels], preprocessing: ImagePreprocessin
         boxes[number, :kept] = torch.from_numpy(one.boxes).float()
         areas[number, :kept] = torch.from_numpy(one.areas).float()
         valid[number, :kept] = True
-    size = preprocessing.input.height, preprocessing.input.width
+    size = placed[0].size[::-1] if placed else (preprocessing.input.height, preprocessing.input.width)
     return PoseTargets(
         points=points, visible=visible, boxes=boxes, areas=areas, valid=valid, size=size, labels=tuple(labels)
     )

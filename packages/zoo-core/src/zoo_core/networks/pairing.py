@@ -20,7 +20,10 @@ SHOWN = 5
 
 
 def put(
-    model: nn.Module, state: Mapping[str, torch.Tensor], name: str, may_differ: Callable[[str], bool]
+    model: nn.Module,
+    state: Mapping[str, torch.Tensor],
+    name: str,
+    may_differ: Callable[[str], bool] = lambda _: False,
 ) -> tuple[str, ...]:
     """Put published weights into a network and return the names of its tensors that stay new.
 
@@ -30,7 +33,8 @@ def put(
         model: Changed in place.
         state: Weights under the names of the network.
         name: What users call the network.
-        may_differ: Tells of the name of a tensor whether it may be missing, left over or of another shape.
+        may_differ: Tells of the name of a tensor whether it may be missing, left over or of another shape; none may when
+            absent.
 
     Raises:
         MissingError: When anything else does not fit.

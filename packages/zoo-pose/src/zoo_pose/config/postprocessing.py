@@ -23,6 +23,6 @@ class PosePostprocessingSection(Section):
     """Largest number of poses on an image."""
     plot_metrics: bool = False
     """Draw curves of precision and recall."""
-    decoding: Literal["argmax", "quarter", "dark"] = "quarter"
+    decoding: Literal["argmax", "quarter", "dark"] = "dark"
     """Place of a keypoint on its heat map: the highest pixel, that moved a quarter towards the higher neighbour, or
     the top of the hill that fits best (Zhang et al., 2020)."""

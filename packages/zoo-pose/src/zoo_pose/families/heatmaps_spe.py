@@ -29,7 +29,7 @@ class HeatmapsFamily:
     multiple = False
 
     def __init__(
-        self, input: InputSpec, keypoints: int, *, decoding: str = "quarter", size: tuple[int, int] | None = None
+        self, input: InputSpec, keypoints: int, *, decoding: str = "dark", size: tuple[int, int] | None = None
     ) -> None:
         """Prepare the reading.
 

@@ -1,0 +1,131 @@
+"""Own what happens to one training image and its keypoints: resizing, ST's functions, preprocessing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torchvision import tv_tensors
+from torchvision.transforms.functional import pil_to_tensor
+
+from zoo_core.data.augmentation import OrderedFunctions, PeriodicSizes
+from zoo_core.data.preprocessing import PIXEL_MAX, ImagePreprocessing
+from zoo_core.protocols import Sample
+from zoo_pose.config.augmentation import PoseAugmentationSection
+from zoo_pose.labels import PoseLabels
+
+MIDDLE = 0.5
+"""Place of the middle of the first pixel in labels; it is 0 where points are moved."""
+SMALLEST_BOX = 1.0
+"""Pixels that a box must be wide and high for its pose to be still there."""
+HIDDEN = 1
+
+
+class TrainTransform:
+    """Turn a training sample into the model's input and its poses there.
+
+    All random numbers come from the global generators of `random` and torch. Left and right change places in a mirror.
+    """
+
+    def __init__(
+        self, preprocessing: ImagePreprocessing, section: PoseAugmentationSection | None, partners: Sequence[int]
+    ) -> None:
+        """Choose the steps.
+
+        Args:
+            preprocessing: What makes the model's input.
+            section: Functions and sizes; nothing is changed without.
+            partners: For each keypoint the one that takes its place in a mirror.
+
+        Raises:
+            UserError: When a change is asked for that the colours of the model's input do not allow.
+        """
+        self._preprocessing = preprocessing
+        self._pixels = preprocessing.input.height * preprocessing.input.width
+        self._functions: OrderedFunctions | None = None
+        self._sizes: PeriodicSizes | None = None
+        if section is None:
+            return
+        if section.functions:
+            channels = preprocessing.input.channels
+            self._functions = OrderedFunctions(section.functions, channels=channels, partners=partners)
+        if section.random_periodic_resizing is not None:
+            self._sizes = PeriodicSizes(section.random_periodic_resizing, preprocessing)
+
+    @property
+    def growth(self) -> float:
+        """Return how many times more memory its results take than one model input."""
+        return 1.0 if self._sizes is None else self._sizes.largest / self._pixels
+
+    def set_epoch(self, epoch: int, seed: int) -> None:
+        """Take the size that the images of an epoch have."""
+        if self._sizes is not None:
+            self._preprocessing = self._sizes.at(epoch, seed)
+
+    def __call__(self, sample: Sample) -> tuple[torch.Tensor, PoseLabels]:
+        """Return a float32 tensor of shape (C, H, W) and the poses in its pixels.
+
+        Raises:
+            UnreadableImageError: When the colours of the image cannot be converted.
+        """
+        preprocessing = self._preprocessing
+        labels: PoseLabels = sample.target.placed(preprocessing)
+        image = preprocessing.resize(preprocessing.convert(sample.image))
+        if self._functions is None:
+            return preprocessing.to_tensor(image), inside(labels)
+        pixels, moved = self._changed(pil_to_tensor(image).float() / PIXEL_MAX, labels)
+        pixels = pixels * PIXEL_MAX
+        tensor = preprocessing.normalize(pixels.flip(0) if preprocessing.color_mode == "bgr" else pixels)
+        return tensor, inside(moved)
+
+    def _changed(self, image: torch.Tensor, labels: PoseLabels) -> tuple[torch.Tensor, PoseLabels]:
+        """Return the changed image of values in [0, 1] and its labels.
+
+        What is not labelled travels as points that are no numbers, so that it changes places with its partner too.
+        """
+        canvas = labels.height, labels.width
+        places = torch.from_numpy(labels.points - MIDDLE)
+        shown = torch.where(torch.from_numpy(labels.labelled)[..., None], places, torch.nan)
+        hidden = torch.where(torch.from_numpy(labels.visible == HIDDEN)[..., None], places, torch.nan)
+        sample = (
+            tv_tensors.Image(image),
+            tv_tensors.KeyPoints(shown, canvas_size=canvas),
+            tv_tensors.KeyPoints(hidden, canvas_size=canvas),
+            tv_tensors.BoundingBoxes(torch.from_numpy(labels.boxes), format="XYXY", canvas_size=canvas),
+        )
+        functions = self._functions
+        pixels, shown, hidden, boxes = sample if functions is None or not len(labels) else functions(*sample)
+        if functions is not None and not len(labels):
+            pixels = functions(sample[0])
+        points = shown.as_subclass(torch.Tensor).numpy() + MIDDLE
+        labelled = np.isfinite(points).all(axis=-1)
+        covered = np.isfinite(hidden.as_subclass(torch.Tensor).numpy()).all(axis=-1)
+        corners = boxes.as_subclass(torch.Tensor).numpy().astype(np.float64)
+        moved = replace(
+            labels,
+            points=np.where(labelled[..., None], points, 0.0),
+            visible=np.where(labelled, np.where(covered, HIDDEN, labels.visible.max(initial=HIDDEN)), 0),
+            boxes=corners,
+            areas=labels.areas * _grown(labels.boxes, corners),
+        )
+        return pixels.as_subclass(torch.Tensor), moved
+
+
+def inside(labels: PoseLabels) -> PoseLabels:
+    """Return the labels without the keypoints outside of the image, and without poses whose box has left it."""
+    ends = np.array(labels.size, np.float64)
+    kept = labels.labelled & ((labels.points >= 0) & (labels.points <= ends)).all(axis=-1)
+    labels = replace(
+        labels, points=np.where(kept[..., None], labels.points, 0.0), visible=np.where(kept, labels.visible, 0)
+    )
+    sides = labels.boxes[:, 2:] - labels.boxes[:, :2]
+    return labels.chosen(np.asarray((sides >= SMALLEST_BOX).all(axis=1)))
+
+
+def _grown(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Return by how much the areas of boxes of shape (M, 4) have grown, shape (M,)."""
+    areas = [np.clip(boxes[:, 2:] - boxes[:, :2], 0, None).prod(axis=1) for boxes in (before, after)]
+    grown: np.ndarray = np.divide(areas[1], areas[0], out=np.ones(len(before)), where=areas[0] > 0)
+    return grown
