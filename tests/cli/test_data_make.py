@@ -16,7 +16,8 @@ def test_data_set_is_written_and_said_to_be(cli, folder):
     assert answer.out.startswith("Wrote shapes:\n")
     assert "6 train, 2 val, 2 test pictures" in answer.out
     assert "32 train, 8 query, 24 gallery pictures of 4 persons" in answer.out
-    assert answer.out.endswith("Train on them:\n  zoo run shapes/detection.yaml\n  zoo run shapes/reid.yaml\n")
+    names = ("detection", "reid", "pose")
+    assert answer.out.endswith("Train on them:\n" + "".join(f"  zoo run shapes/{name}.yaml\n" for name in names))
     assert "Drawing figures" in answer.err
     assert len(list((folder / "shapes/images/train").iterdir())) == 6
 
@@ -27,6 +28,7 @@ def test_json_reports_the_numbers(cli, folder):
     assert document["configs"] == {
         "detection": str(folder / "shapes/detection.yaml"),
         "reid": str(folder / "shapes/reid.yaml"),
+        "pose": str(folder / "shapes/pose.yaml"),
     }
     assert document["seed"] == 5
     assert document["images"] == document["pose"] == {"train": 6, "val": 2, "test": 2}
@@ -39,7 +41,7 @@ def test_json_reports_the_numbers(cli, folder):
 def test_configurations_can_be_run_wherever_one_stands(cli, folder, identities):
     numbers = [*SMALL[:4], "--identities", identities]
     assert cli("data", "make", "shapes", "--output", "shapes", *numbers).code == 0
-    for name in ("detection", "reid"):
+    for name in ("detection", "reid", "pose"):
         answer = cli("run", f"shapes/{name}.yaml", "--dry-run")
         assert answer.code == 0, answer.err
         assert "4_evaluation" in answer.out

@@ -101,10 +101,9 @@ def check(text, features, values):
     assert tuple(define(text, key) for key in KEYS) == values
 
 
-@pytest.mark.parametrize(
-    ("app", "values"), [("", DEFAULTS), (APP, (15, 5, 0.6, 3000, 0.8))], ids=["defaults", "given"]
-)
-def test_an_embedder_is_quantized_and_deployed(finished, texts, zoo, bench, app, values):
+@pytest.mark.parametrize("given", [("", DEFAULTS), (APP, (15, 5, 0.6, 3000, 0.8))], ids=["defaults", "given"])
+def test_an_embedder_is_quantized_and_deployed(finished, texts, zoo, bench, given):
+    app, values = given
     answer = zoo(texts.use("chain_qd", finished.folder / FLOAT, f"{QUANTIZE}{app}{bench('STM32N6570-DK')}"))
     assert answer.code == 0, answer.text
     check(header(answer), 256, values)
@@ -137,7 +136,9 @@ def test_boards_whose_application_does_not_recognise_persons_are_told(finished, 
 def test_the_emulator_agrees_with_this_machine(finished, texts, zoo):
     found = {}
     for target in ("host", "emulator"):
-        text = texts.use("evaluation", finished.folder / QUANTIZED).replace("bootstrap: 20", f"bootstrap: 0, target: {target}")
+        text = texts.use("evaluation", finished.folder / QUANTIZED).replace(
+            "bootstrap: 20", f"bootstrap: 0, target: {target}"
+        )
         answer = zoo(text, name=target)
         assert answer.code == 0, answer.text
         stages = json.loads((answer.folder / "metrics.json").read_text())["stages"].values()
@@ -160,6 +161,8 @@ def test_a_quantized_embedder_is_bit_exact_on_the_emulator(finished, texts, zoo,
 @pytest.mark.slow
 def test_a_small_osnet_is_bit_exact_on_the_emulator(texts, zoo):
     text = f"operation_mode: chain_tqeb\n{texts.data}{texts.trained}".replace(STEM, "osnet_a025")
-    answer = zoo(f"{text}benchmarking: {{board: STM32H747I-DISCO, engine: emulator}}\n".replace("epochs: 2", "epochs: 1"))
+    answer = zoo(
+        f"{text}benchmarking: {{board: STM32H747I-DISCO, engine: emulator}}\n".replace("epochs: 2", "epochs: 1")
+    )
     assert answer.code == 0, answer.text
     assert re.search(r"bit_exact\s+yes", answer.flat), answer.text

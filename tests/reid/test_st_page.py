@@ -410,7 +410,9 @@ def test_booleans(check, written, value):
 
 @pytest.mark.parametrize("quote", ["", '"', "'"])
 def test_strings_with_and_without_quotes(check, quote):
-    block = f"preprocessing:\n  resizing:\n   aspect_ratio: {quote}fit{quote}\n   interpolation: {quote}nearest{quote}\n"
+    block = (
+        f"preprocessing:\n  resizing:\n   aspect_ratio: {quote}fit{quote}\n   interpolation: {quote}nearest{quote}\n"
+    )
     data = tutorial()
     data["preprocessing"]["resizing"] = yaml.safe_load(block)["preprocessing"]["resizing"]
     assert check(data).config.preprocessing.resizing.aspect_ratio == "fit"

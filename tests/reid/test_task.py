@@ -24,12 +24,12 @@ def info(name="mobilenetv1_a025", **keys):
     return ModelInfo(name=name, input=INPUT, class_names=PERSONS, **keys)
 
 
-def task_of(model=None, **sections):
+def task_of(known=None, /, **sections):
     values = {"model": ReidModelSection(), "dataset": ReidDatasetSection(), **sections}
     config = RunConfig.model_construct(
         operation_mode="training", use_case="reid", preprocessing=PreprocessingSection(), **values
     )
-    return build(config, info() if model is None else model)
+    return build(config, known or info())
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_the_model_section_says_the_size_of_embeddings():
 def test_a_network_says_the_size_of_its_embeddings():
     task = task_of(info("somebodys"))
     task.use_model(build_model(ReidModelSection(model_name="osnet_a025"), ModelContext(num_classes=2, input=INPUT)))
-    assert task.features == 512
+    assert task.features == 128  # a quarter of 512
 
 
 def test_nothing_says_the_size():
@@ -184,7 +184,8 @@ def test_batches_hold_persons_with_several_pictures():
         targets = labels
 
     order = list(build(config, info()).train_sampler(Pictures()))
-    assert len(order) % 6 == 0 and order
+    assert order
+    assert len(order) % 6 == 0
     for start in range(0, len(order), 6):
         numbers = [labels[index].number for index in order[start : start + 6]]
         assert sorted(numbers.count(number) for number in set(numbers)) == [3, 3]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_task import Bars, TinyImages, TinyNet, make_job
+from tiny_task import Bars, TinyImages, TinyNet, TinyTask, make_job
 
 from zoo_core.errors import UserError
 from zoo_core.protocols import TrainJob
@@ -272,6 +272,18 @@ def test_turning_the_average_on_is_refused(tmp_path: Path) -> None:
     fit(make_job(tmp_path))
     with pytest.raises(UserError, match="kept no average"):
         fit(make_job(tmp_path, training={"model_ema": True, "epochs": 6}, resume=True))
+
+
+def test_a_loss_that_learns_something_else_is_refused(tmp_path: Path) -> None:
+    class LearningTask(TinyTask):
+        def criterion(self) -> torch.nn.Module:
+            loss = super().criterion()
+            loss.centers = torch.nn.Parameter(torch.zeros(2))
+            return loss
+
+    fit(make_job(tmp_path))
+    with pytest.raises(UserError, match=r"had other losses: the checkpoint lacks: centers"):
+        fit(make_job(tmp_path, task=LearningTask(), training={"epochs": 9}, resume=True))
 
 
 @pytest.mark.parametrize(

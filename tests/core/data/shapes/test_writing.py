@@ -11,7 +11,7 @@ import yaml
 from PIL import Image
 
 from zoo_core.data.shapes.plan import ShapesPlan
-from zoo_core.data.shapes.texts import detection_config, reid_config
+from zoo_core.data.shapes.texts import detection_config, pose_config, reid_config
 from zoo_core.data.shapes.writing import write_shapes
 from zoo_core.errors import UserError
 
@@ -28,7 +28,7 @@ def hashes(folder):
 
 
 def test_folder_holds_every_part(made):
-    names = {"README.txt", "annotations", "detection.yaml", "images", "pose", "reid", "reid.yaml"}
+    names = {"README.txt", "annotations", "detection.yaml", "images", "pose", "pose.yaml", "reid", "reid.yaml"}
     assert {path.name for path in made.iterdir()} == names
     for split, count in SPLITS.items():
         assert len(list((made / "images" / split).iterdir())) == count
@@ -54,7 +54,7 @@ def test_same_numbers_give_the_same_bytes_and_another_seed_others(tmp_path, prog
     one, again, other = (hashes(tmp_path / name) for name in "abc")
     assert one == again
     assert set(one) == set(other)
-    assert {name for name in one if one[name] == other[name]} == {"detection.yaml", "reid.yaml"}
+    assert {name for name in one if one[name] == other[name]} == {"detection.yaml", "pose.yaml", "reid.yaml"}
 
 
 def test_splits_have_no_picture_in_common(made):
@@ -117,6 +117,15 @@ def test_configuration_of_re_identification_names_folders_that_exist(made):
     assert config["model"]["input_shape"] == "(128, 64, 3)"
 
 
+def test_configuration_of_pose_estimation_names_folders_that_exist(made):
+    config = yaml.safe_load((made / "pose.yaml").read_text())
+    paths = [value for key, value in config["dataset"].items() if key.endswith("_path")]
+    assert sorted(paths) == ["pose/test", "pose/test", "pose/train", "pose/train", "pose/val"]
+    for path in paths:
+        lines = [file.read_text().split() for file in (made / path).glob("*.txt")]
+        assert {len(words) for words in lines} == {1 + 4 + 3 * config["dataset"]["keypoints"]}
+
+
 @pytest.mark.parametrize(
     ("identities", "by", "persons"), [(4, "image", 2), (5, "identity", 2), (10, "identity", 4), (40, "identity", 16)]
 )
@@ -134,6 +143,8 @@ def test_more_identities_do_not_make_larger_batches():
 def test_input_of_the_model_is_a_multiple_of_32(size, side):
     config = yaml.safe_load(detection_config(ShapesPlan(size=size)))
     assert config["model"]["input_shape"] == [3, side, side]
+    config = yaml.safe_load(pose_config(ShapesPlan(size=size)))
+    assert config["model"]["input_shape"] == f"({side}, {side}, 3)"
 
 
 def test_text_says_how_to_make_it_again(made):

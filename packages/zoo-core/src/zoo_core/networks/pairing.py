@@ -33,8 +33,8 @@ def put(
         model: Changed in place.
         state: Weights under the names of the network.
         name: What users call the network.
-        may_differ: Tells of the name of a tensor whether it may be missing, left over or of another shape; none may when
-            absent.
+        may_differ: Tells of the name of a tensor whether it may be missing, left over or of another shape; when absent,
+            none may.
 
     Raises:
         MissingError: When anything else does not fit.

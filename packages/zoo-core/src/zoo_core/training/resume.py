@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from zoo_core.config.values import IndexList
 from zoo_core.errors import RunStoreError, UserError
 from zoo_core.protocols import TrainJob
@@ -33,6 +35,7 @@ FIXED = ("training.dropout", "training.frozen_layers", "training.optimizer")
 """Settings without which a checkpoint's optimizer state means nothing; the others may change."""
 
 _MODEL = "model."
+_CRITERION = "criterion."
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,8 @@ class Resumed:
     batch: int
     """Batches of that epoch already done."""
     facts: Mapping[str, Any]
+    criterion: frozenset[str]
+    """Names of the tensors that the loss learns."""
 
 
 def facts_of(job: TrainJob, epochs: int, world: int, deciding: str) -> dict[str, Any]:
@@ -101,6 +106,9 @@ def read_resumed(path: Path, job: TrainJob) -> Resumed:
         epoch=state["epoch"],
         batch=state["batch"],
         facts=state["facts"],
+        criterion=frozenset(
+            name.removeprefix(_CRITERION) for name in content["state_dict"] if name.startswith(_CRITERION)
+        ),
     )
     if job.training.model_ema and resumed.average is None:
         msg = f"training.model_ema is on, but the training that wrote {path} kept no average."
@@ -130,6 +138,24 @@ def refuse_changes(resumed: Resumed, facts: Mapping[str, Any]) -> None:
     if resumed.batch and told:
         msg = f"{resumed.path} was written inside an epoch, which cannot go on with other settings: {'; '.join(told)}."
         raise UserError(msg, hint="Put the settings back, or start again from the best weights with model.model_path.")
+
+
+def refuse_other_loss(resumed: Resumed, criterion: torch.nn.Module) -> None:
+    """Refuse to go on with a loss that learns other tensors than the checkpoint holds.
+
+    Raises:
+        UserError: Naming what the checkpoint has too much and what it lacks.
+    """
+    own = frozenset(criterion.state_dict())
+    if own == resumed.criterion:
+        return
+    told = [
+        f"{text}: {', '.join(sorted(names))}"
+        for text, names in (("the checkpoint lacks", own - resumed.criterion), ("and has", resumed.criterion - own))
+        if names
+    ]
+    msg = f"The training that wrote {resumed.path} had other losses: {'; '.join(told)}."
+    raise UserError(msg, hint="Set the losses of the training section back, or start anew with model.model_path.")
 
 
 def differences(resumed: Resumed, facts: Mapping[str, Any]) -> tuple[str, ...]:

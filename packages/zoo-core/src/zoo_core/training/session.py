@@ -30,7 +30,15 @@ from zoo_core.training.monitor import LOSS, TRAIN_LOSS, EarlyStopping, find_metr
 from zoo_core.training.optimizer import learning_rate
 from zoo_core.training.processes import LocalEnvironment
 from zoo_core.training.record import EVENTS, SUMMARY, TrainingRecord
-from zoo_core.training.resume import DECIDING, differences, facts_of, read_resumed, refuse_changes, settle_best
+from zoo_core.training.resume import (
+    DECIDING,
+    differences,
+    facts_of,
+    read_resumed,
+    refuse_changes,
+    refuse_other_loss,
+    settle_best,
+)
 from zoo_core.training.schedule import LearningRate, build_rate
 from zoo_core.training.sizes import refuse_sizes
 from zoo_core.training.validation import loss_metric, rehearse
@@ -61,6 +69,8 @@ class Session:
         self._multiple = lcm(2 if self._mix else 1, max(splits, 2) if training.split_bn else 1)
         self._resumed = None if job.resume_from is None else read_resumed(job.resume_from, job)
         self._criterion = job.task.criterion()
+        if self._resumed is not None:
+            refuse_other_loss(self._resumed, self._criterion)
         self._measured, self._monitor = self._find_metrics()
         refuse_sizes(job.model, job.task)
         self._rate = learning_rate(training, world)

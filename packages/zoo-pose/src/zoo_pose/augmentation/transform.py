@@ -20,7 +20,8 @@ MIDDLE = 0.5
 """Place of the middle of the first pixel in labels; it is 0 where points are moved."""
 SMALLEST_BOX = 1.0
 """Pixels that a box must be wide and high for its pose to be still there."""
-HIDDEN = 1
+HIDDEN, SEEN = 1, 2
+"""Values of `visible` of labelled keypoints."""
 
 
 class TrainTransform:
@@ -44,13 +45,14 @@ class TrainTransform:
         """
         self._preprocessing = preprocessing
         self._pixels = preprocessing.input.height * preprocessing.input.width
-        self._functions: OrderedFunctions | None = None
+        self._functions: tuple[OrderedFunctions, ...] = ()
         self._sizes: PeriodicSizes | None = None
         if section is None:
             return
-        if section.functions:
-            channels = preprocessing.input.channels
-            self._functions = OrderedFunctions(section.functions, channels=channels, partners=partners)
+        channels = preprocessing.input.channels
+        self._functions = tuple(
+            OrderedFunctions([function], channels=channels, partners=partners) for function in section.functions
+        )
         if section.random_periodic_resizing is not None:
             self._sizes = PeriodicSizes(section.random_periodic_resizing, preprocessing)
 
@@ -73,7 +75,7 @@ class TrainTransform:
         preprocessing = self._preprocessing
         labels: PoseLabels = sample.target.placed(preprocessing)
         image = preprocessing.resize(preprocessing.convert(sample.image))
-        if self._functions is None:
+        if not self._functions:
             return preprocessing.to_tensor(image), inside(labels)
         pixels, moved = self._changed(pil_to_tensor(image).float() / PIXEL_MAX, labels)
         pixels = pixels * PIXEL_MAX
@@ -87,26 +89,24 @@ class TrainTransform:
         """
         canvas = labels.height, labels.width
         places = torch.from_numpy(labels.points - MIDDLE)
-        shown = torch.where(torch.from_numpy(labels.labelled)[..., None], places, torch.nan)
-        hidden = torch.where(torch.from_numpy(labels.visible == HIDDEN)[..., None], places, torch.nan)
-        sample = (
-            tv_tensors.Image(image),
-            tv_tensors.KeyPoints(shown, canvas_size=canvas),
-            tv_tensors.KeyPoints(hidden, canvas_size=canvas),
-            tv_tensors.BoundingBoxes(torch.from_numpy(labels.boxes), format="XYXY", canvas_size=canvas),
+        pixels = tv_tensors.Image(image)
+        shown, hidden = (
+            tv_tensors.KeyPoints(torch.where(torch.from_numpy(mask)[..., None], places, torch.nan), canvas_size=canvas)
+            for mask in (labels.labelled, labels.visible == HIDDEN)
         )
-        functions = self._functions
-        pixels, shown, hidden, boxes = sample if functions is None or not len(labels) else functions(*sample)
-        if functions is not None and not len(labels):
-            pixels = functions(sample[0])
-        points = shown.as_subclass(torch.Tensor).numpy() + MIDDLE
-        labelled = np.isfinite(points).all(axis=-1)
-        covered = np.isfinite(hidden.as_subclass(torch.Tensor).numpy()).all(axis=-1)
+        boxes = tv_tensors.BoundingBoxes(torch.from_numpy(labels.boxes), format="XYXY", canvas_size=canvas)
+        for function in self._functions:
+            if len(labels):
+                pixels, shown, hidden, boxes = function(pixels, _within(shown), _within(hidden), boxes)
+            else:
+                pixels = function(pixels)
+        points, covered = (one.as_subclass(torch.Tensor).numpy() + MIDDLE for one in (shown, hidden))
+        labelled, covered = (np.isfinite(one).all(axis=-1) for one in (points, covered))
         corners = boxes.as_subclass(torch.Tensor).numpy().astype(np.float64)
         moved = replace(
             labels,
             points=np.where(labelled[..., None], points, 0.0),
-            visible=np.where(labelled, np.where(covered, HIDDEN, labels.visible.max(initial=HIDDEN)), 0),
+            visible=np.where(labelled, np.where(covered, HIDDEN, SEEN), 0),
             boxes=corners,
             areas=labels.areas * _grown(labels.boxes, corners),
         )
@@ -122,6 +122,14 @@ def inside(labels: PoseLabels) -> PoseLabels:
     )
     sides = labels.boxes[:, 2:] - labels.boxes[:, :2]
     return labels.chosen(np.asarray((sides >= SMALLEST_BOX).all(axis=1)))
+
+
+def _within(points: tv_tensors.KeyPoints) -> tv_tensors.KeyPoints:
+    """Return points, those outside of the image as no numbers: no later function brings their pixels back."""
+    plain = points.as_subclass(torch.Tensor)
+    height, width = points.canvas_size
+    kept = ((plain >= -MIDDLE) & (plain <= torch.tensor([width, height]) - MIDDLE)).all(dim=-1, keepdim=True)
+    return tv_tensors.wrap(torch.where(kept, plain, torch.nan), like=points)
 
 
 def _grown(before: np.ndarray, after: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from zoo_core.data.shapes.scenes import CLASSES
 from zoo_core.data.splits import split_indices
 
 STRIDE = 32
-"""Sides of a detector's input are multiples of it."""
+"""Sides of an input are multiples of it, as detectors need them."""
 HELD_BACK = 0.2
 """Share of the training identities that validates."""
 INSTANCES, PERSONS = 4, 16
@@ -53,12 +53,15 @@ detection.yaml
 
 reid.yaml
   The same for re-identification, on the pictures of reid: zoo run reid.yaml
+
+pose.yaml
+  The same for pose estimation, on the pictures of pose: zoo run pose.yaml
 """
 
 
 def detection_config(plan: ShapesPlan) -> str:
     """Return the YAML of a training of a small ST_YOLOD, with paths relative to the file itself."""
-    side = max(STRIDE, round(plan.size / STRIDE) * STRIDE)
+    side = _side(plan)
     return f"""\
 # Drawn figures: train, quantize, evaluate. From this folder: zoo run detection.yaml
 
@@ -192,3 +195,68 @@ quantization:
   quantization_type: PTQ
   granularity: per_channel
 """
+
+
+def pose_config(plan: ShapesPlan) -> str:
+    """Return the YAML of a training of a small model that gives heat maps, with paths relative to the file itself."""
+    side = _side(plan)
+    return f"""\
+# Drawn persons with keypoints: train, quantize, evaluate. From this folder: zoo run pose.yaml
+
+operation_mode: chain_tqe
+use_case: pose
+
+general:
+  project_name: shapes
+  global_seed: 42
+
+model:
+  model_name: st_movenet_lightning_heatmaps
+  alpha: 0.35
+  input_shape: ({side}, {side}, 3)      # height, width, channels
+  pretrained: False
+
+dataset:
+  format: yolo                   # a text file beside each picture
+  keypoints: 17
+  training_path: pose/train
+  validation_path: pose/val
+  test_path: pose/test
+  quantization_path: pose/train
+  quantization_split: 0.3
+  prediction_path: pose/test
+
+preprocessing:
+  rescaling: {{scale: 1/127.5, offset: -1}}
+  resizing: {{interpolation: bilinear, aspect_ratio: fit}}
+  color_mode: rgb
+
+data_augmentation:               # in this order; left and right change places in a mirror
+  random_flip: {{mode: horizontal}}
+  random_zoom: {{width_factor: 0.1, height_factor: 0.1}}
+  random_translation: {{width_factor: 0.1, height_factor: 0.1}}
+  random_brightness: {{factor: 0.2}}
+
+training:
+  batch_size: 16
+  epochs: 40
+  optimizer:
+    Adam: {{learning_rate: 0.005}}
+  callbacks:
+    LRWarmupCosineDecay: {{initial_lr: 0.0005, warmup_steps: 2, max_lr: 0.005, hold_steps: 0, decay_steps: 38, \
+end_lr: 1e-5}}
+
+postprocessing:
+  kpts_conf_thresh: 0.15
+  plot_metrics: True
+
+quantization:
+  quantizer: onnx_quantizer
+  quantization_type: PTQ
+  granularity: per_channel
+"""
+
+
+def _side(plan: ShapesPlan) -> int:
+    """Return the side of a model's input that comes next to that of the pictures, in pixels."""
+    return max(STRIDE, round(plan.size / STRIDE) * STRIDE)

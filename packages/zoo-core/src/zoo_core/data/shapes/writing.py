@@ -19,12 +19,12 @@ from zoo_core.data.shapes.identities import Camera, draw_shot, shots, wardrobe
 from zoo_core.data.shapes.plan import CAMERAS, ShapesPlan
 from zoo_core.data.shapes.poses import draw_pose, pose_lines
 from zoo_core.data.shapes.scenes import CLASSES, draw_scene
-from zoo_core.data.shapes.texts import detection_config, readme, reid_config
+from zoo_core.data.shapes.texts import detection_config, pose_config, readme, reid_config
 from zoo_core.errors import UserError
 from zoo_core.protocols import Progress
 
 README = "README.txt"
-CONFIGS = {"detection": "detection.yaml", "reid": "reid.yaml"}
+CONFIGS = {"detection": "detection.yaml", "reid": "reid.yaml", "pose": "pose.yaml"}
 """Use case -> configuration that trains on the pictures."""
 UNFINISHED = ".unfinished"
 """Folder inside the data set's own in which it grows."""
@@ -58,6 +58,7 @@ def write_shapes(folder: Path, plan: ShapesPlan, progress: Progress) -> Written:
         _write_shots(inside / "reid", plan, progress)
         (inside / CONFIGS["detection"]).write_text(detection_config(plan), encoding="utf-8")
         (inside / CONFIGS["reid"]).write_text(reid_config(plan), encoding="utf-8")
+        (inside / CONFIGS["pose"]).write_text(pose_config(plan), encoding="utf-8")
         (inside / README).write_text(readme(plan, __version__), encoding="utf-8")
     return Written(images=plan.splits, figures=figures, crops=plan.crops)
 
