@@ -10,6 +10,7 @@ from zoo_classification.models.pytorchcv_files import FILES, address, scaled
 from zoo_classification.models.table import MODELS, find
 from zoo_core.config.dialects.st_v3 import model_name
 from zoo_core.errors import UserError
+from zoo_core.config.lookup import within_task
 from zoo_core.plugins import get_catalog
 from zoo_core.testing.isolation import run_isolated
 
@@ -37,7 +38,7 @@ resnet50v2 squeezenetv11 st_efficientnetlcv1 st_fdmobilenetv1 st_mnistv1
 
 @pytest.mark.parametrize("name", [*ST_TORCH, *ST_KERAS])
 def test_name_of_st_stands_for_a_network(name):
-    spec = get_catalog().models.get(name)
+    spec = within_task(get_catalog().models, name, "classification").spec
     assert spec.family is None
     assert spec.task == "classification"
     assert find(name).name == spec.name
@@ -79,7 +80,7 @@ def test_table_imports_nothing_heavy():
 
 
 def test_every_row_makes_a_faultless_spec():
-    specs = {spec.name: spec for spec in (entry.spec for entry in get_catalog().models.entries())}
+    specs = {spec.name: spec for spec in (entry.spec for entry in get_catalog().models.find("*", "classification"))}
     for row in MODELS:
         assert specs[row.name].faults() == ()
         assert specs[row.name].input == row.input

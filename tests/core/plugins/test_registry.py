@@ -169,3 +169,13 @@ def test_use_case_filter_knows_how_each_kind_is_limited():
     assert len(registry(("zoo-acme", targets), kind="target").find(task="sorting")) == 1
     quantizers = [QuantizerSpec(name="q", summary="x", build=REF, config=REF)]
     assert len(registry(("zoo-acme", quantizers), kind="quantizer").find(task="sorting")) == 1
+
+
+def test_a_name_in_two_use_cases_is_no_clash_but_must_be_told_apart_on_use():
+    one, two = model("shared", task="one"), model("shared", task="two")
+    found = registry(("zoo-one", [one]), ("zoo-two", [two]))
+    assert found.clashes() == ()
+    assert {entry.spec.task for entry in found.owners("Shared")} == {"one", "two"}
+    assert [entry.spec.task for entry in found.owners("zoo-two/shared")] == ["two"]
+    with pytest.raises(UserError, match="zoo-one/shared or zoo-two/shared"):
+        found.resolve("shared")

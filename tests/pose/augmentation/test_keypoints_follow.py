@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from zoo_core.data.augmentation.ordered import ON_PIXELS, ON_PLACES
 from zoo_core.data.seeding import seed_everything
+from zoo_core.protocols import Sample
 
 BLACK = {"fill_mode": "constant", "change_rate": 1.0}
 PLACES = {
@@ -95,7 +97,7 @@ def test_dots_are_where_their_labels_say(dotted, name):
             assert moved.visible[0, called] == labels.visible[0, key], (name, seed, key)
             assert np.abs(moved.points[0, called] - place).max() < (1.0 if name == "nearest" else 0.5), (name, seed)
             compared += 1
-    assert compared > 2 * len(SEEDS)
+    assert compared > len(SEEDS)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +140,7 @@ def test_a_pose_of_one_visibility_keeps_it(dotted, value):
 def test_what_leaves_the_picture_is_not_labelled(dotted, name):
     """Labelled are exactly those keypoints that the picture shows, also when others have left it."""
     shown = gone = 0
-    for seed in range(30):
+    for seed in range(20):
         labels = dotted.labels(seed)
         seed_everything(seed)
         tensor, moved = dotted.transform(PLACES[name])(dotted.sample(labels))
@@ -205,11 +207,14 @@ def test_the_list_of_colours_is_whole():
 @pytest.mark.parametrize("name", COLOURS)
 def test_labels_stay_where_only_colours_change(dotted, name):
     labels = dotted.labels(3, poses=2)
-    plain = dotted.transform({})(dotted.sample(labels, level=200))[0]
+    pixels = np.array(dotted.picture(labels, 200))
+    pixels[:, 100:] |= 60
+    sample = Sample(Image.fromarray(pixels), labels, "dots.png")
+    plain = dotted.transform({})(sample)[0]
     changed = 0
     for seed in range(5):
         seed_everything(seed)
-        tensor, moved = dotted.transform({name: {**COLOURS[name], "change_rate": 1.0}})(dotted.sample(labels, 200))
+        tensor, moved = dotted.transform({name: {**COLOURS[name], "change_rate": 1.0}})(sample)
         for part in ("points", "visible", "boxes", "areas"):
             np.testing.assert_allclose(getattr(moved, part), getattr(labels, part), atol=1e-9, err_msg=name)
         changed += not torch.equal(tensor, plain)

@@ -141,6 +141,20 @@ def test_a_pose_that_leaves_the_image_is_gone(dotted):
     assert not tensor.any()
 
 
+def test_a_pose_that_has_left_does_not_come_back(dotted):
+    """Its box lies on the border for a moment, where a rotation would give it a width again."""
+    labels = dotted.labels()
+    gone = {"width_factor": (1.5, 1.5), "height_factor": (0, 0), "fill_mode": "constant", "change_rate": 1.0}
+    functions = {
+        "random_translation": gone,
+        "random_rotation": {"factor": (0.1, 0.1), "fill_mode": "constant", "change_rate": 1.0},
+        "random_zoom": {"width_factor": (0.5, 0.5), "fill_mode": "constant", "change_rate": 1.0},
+    }
+    tensor, moved = dotted.transform(functions)(dotted.sample(labels))
+    assert not tensor.any()
+    assert len(moved) == 0
+
+
 def test_the_labels_of_the_data_set_stay_as_they_are(dotted):
     labels = dotted.labels(poses=2)
     before = {part: getattr(labels, part).copy() for part in ("points", "visible", "boxes", "areas")}

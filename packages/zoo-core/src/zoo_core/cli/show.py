@@ -34,11 +34,14 @@ def show(
     entry = session.catalog().registry(kind).resolve(name)
     sections = _sections(entry)
     document = component_document(entry)
+    others = [other for other in session.catalog().registry(kind).owners(name) if other.spec is not entry.spec]
     if session.json:
         tables = {section: [asdict(key) for key in keys] for section, keys in sections.items()}
         output.emit_json({entry.spec.kind: document, "sections": tables})
         return
     output.emit_fields(_fields(entry, document))
+    for other in others:
+        output.emit_text(f"\nThe same name in use case {getattr(other.spec, "task", "any")}: zoo show {kind} {other.qualified}\n")
     for section, keys in sections.items():
         output.emit_text(f"\nKeys of the section {output.paint(section, 'bold')}:\n")
         rows = [[key.name, key.takes, key.default, key.meaning] for key in keys]

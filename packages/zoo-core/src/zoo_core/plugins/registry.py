@@ -177,12 +177,15 @@ class Registry(Generic[S]):
         return (*kept, *self._members(name)) if families or not kept else kept
 
     def clashes(self) -> tuple[str, ...]:
-        """Return one sentence with its cure per name or alias that several components claim."""
+        """Return one sentence with its cure per name or alias that several components of one use case claim."""
         texts = []
         for table in (self._by_name, self._by_alias):
-            for key, found in table.items():
-                if len(found) > 1 and not (table is self._by_alias and key in self._by_name):
-                    texts.append(str(self._clash(found[0].name, found)).replace("\n", " "))
+            for key, claimants in table.items():
+                if table is self._by_alias and key in self._by_name:
+                    continue
+                for found in _by_task(claimants):
+                    if len(found) > 1:
+                        texts.append(str(self._clash(found[0].name, found)).replace("\n", " "))
         return tuple(texts)
 
     def _known(self, name: str) -> tuple[Resolved[S], ...]:
@@ -251,6 +254,15 @@ def _index(pairs: Iterable[tuple[str, Resolved[S]]]) -> dict[str, tuple[Resolved
         if not any(other.spec is entry.spec for other in held):
             table[key] = (*held, entry.asked_as(label))
     return table
+
+
+def _by_task(entries: Iterable[Resolved[S]]) -> Iterator[tuple[Resolved[S], ...]]:
+    """Yield components in groups of one use case each, which tells those of the same name apart."""
+    groups: dict[str | None, list[Resolved[S]]] = {}
+    for entry in entries:
+        groups.setdefault(getattr(entry.spec, "task", None), []).append(entry)
+    for group in groups.values():
+        yield tuple(group)
 
 
 def _from(entry: Resolved[Any], distribution: str | None) -> bool:

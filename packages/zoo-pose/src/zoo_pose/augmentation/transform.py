@@ -95,14 +95,16 @@ class TrainTransform:
             for mask in (labels.labelled, labels.visible == HIDDEN)
         )
         boxes = tv_tensors.BoundingBoxes(torch.from_numpy(labels.boxes), format="XYXY", canvas_size=canvas)
+        corners, present = labels.boxes, np.ones(len(labels), bool)
         for function in self._functions:
             if len(labels):
                 pixels, shown, hidden, boxes = function(pixels, _within(shown), _within(hidden), boxes)
+                corners = boxes.as_subclass(torch.Tensor).numpy().astype(np.float64)
+                present &= _large(corners)
             else:
                 pixels = function(pixels)
         points, covered = (one.as_subclass(torch.Tensor).numpy() + MIDDLE for one in (shown, hidden))
         labelled, covered = (np.isfinite(one).all(axis=-1) for one in (points, covered))
-        corners = boxes.as_subclass(torch.Tensor).numpy().astype(np.float64)
         moved = replace(
             labels,
             points=np.where(labelled[..., None], points, 0.0),
@@ -110,7 +112,7 @@ class TrainTransform:
             boxes=corners,
             areas=labels.areas * _grown(labels.boxes, corners),
         )
-        return pixels.as_subclass(torch.Tensor), moved
+        return pixels.as_subclass(torch.Tensor), moved.chosen(present)
 
 
 def inside(labels: PoseLabels) -> PoseLabels:
@@ -120,8 +122,12 @@ def inside(labels: PoseLabels) -> PoseLabels:
     labels = replace(
         labels, points=np.where(kept[..., None], labels.points, 0.0), visible=np.where(kept, labels.visible, 0)
     )
-    sides = labels.boxes[:, 2:] - labels.boxes[:, :2]
-    return labels.chosen(np.asarray((sides >= SMALLEST_BOX).all(axis=1)))
+    return labels.chosen(_large(labels.boxes))
+
+
+def _large(boxes: np.ndarray) -> np.ndarray:
+    """Return which boxes of shape (M, 4) show something, shape (M,)."""
+    return np.asarray((boxes[:, 2:] - boxes[:, :2] >= SMALLEST_BOX).all(axis=1))
 
 
 def _within(points: tv_tensors.KeyPoints) -> tv_tensors.KeyPoints:

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 from zoo_core.artifacts import InputSpec
 from zoo_core.names import split_qualified
-from zoo_pose.names import HEATMAPS_SPE
+from zoo_pose.names import HEATMAPS_SPE, YOLO_MPE
 
 BUILDER = "zoo_pose.models.build:build"
-SINGLE = InputSpec(3, 192, 192)
+YOLO_BUILDER = "zoo_pose.models.yolo:build"
+SINGLE, SEVERAL = InputSpec(3, 192, 192), InputSpec(3, 256, 256)
+"""Usual inputs of models of one pose and of several."""
 IMAGENET = "imagenet"
 MOVENET = "st_movenet_lightning_heatmaps"
 MOVENET_FULL = "st_movenet_lightning_a100_heatmaps"
@@ -50,6 +52,28 @@ MODELS = (
         frozenset({HEATMAPS_SPE}),
         "varies",
         pretrained=(IMAGENET,),
+    ),
+    *(
+        PoseModel(
+            f"st_yolodv2{size}_pose_pt",
+            f"Boxes with keypoints of several persons, on the backbone and neck of ST_YOLOD v2 {size}.",
+            frozenset({YOLO_MPE}),
+            "weights of the backbone: SLA0044",
+            aliases=(f"st_yolodv2{size}_actrelu_pose_pt",),
+            pretrained=(IMAGENET,),
+            builder=YOLO_BUILDER,
+            input=SEVERAL,
+        )
+        for size in ("pico", "nano", "micro", "milli", "tiny")
+    ),
+    PoseModel(
+        "st_yolod_pose",
+        "Boxes with keypoints of several persons, on any feature model of timm, named by model.backbone.",
+        frozenset({YOLO_MPE}),
+        "varies",
+        pretrained=(IMAGENET,),
+        builder=YOLO_BUILDER,
+        input=SEVERAL,
     ),
 )
 
