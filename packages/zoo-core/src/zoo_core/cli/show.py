@@ -41,7 +41,8 @@ def show(
         return
     output.emit_fields(_fields(entry, document))
     for other in others:
-        output.emit_text(f"\nThe same name in use case {getattr(other.spec, "task", "any")}: zoo show {kind} {other.qualified}\n")
+        task = getattr(other.spec, "task", "any")
+        output.emit_text(f"\nThe same name in use case {task}: zoo show {kind} {other.qualified}\n")
     for section, keys in sections.items():
         output.emit_text(f"\nKeys of the section {output.paint(section, 'bold')}:\n")
         rows = [[key.name, key.takes, key.default, key.meaning] for key in keys]

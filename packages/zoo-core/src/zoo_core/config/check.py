@@ -23,6 +23,8 @@ PLAIN_KEYS = ("operation_mode", "use_case")
 """Keys of the top level that are no sections."""
 ALWAYS = ("model", "dataset", "preprocessing")
 """Sections that exist in every run, by their defaults where the file has none."""
+APP, DEPLOYMENT = "app", "d"
+"""Section of a use case's application, and the service that reads it; its defaults hold where the file has none."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,6 +54,8 @@ class Checker:
         for name in dict.fromkeys((*required_sections(self.letters), *ALWAYS)):
             if is_nothing(data.get(name)):
                 self._fill(name)
+        if APP in self.types and is_nothing(data.get(APP)) and DEPLOYMENT in self.letters:
+            self._fill(APP)
 
     def _check_section(self, name: str, value: Any, elsewhere: Mapping[str, str]) -> None:
         if not isinstance(value, dict):
