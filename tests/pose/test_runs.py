@@ -202,7 +202,8 @@ def test_frozen_layers_stay_as_they_were(finished, texts, zoo):
     text = texts.training().replace("  epochs: 2", "  epochs: 1\n  frozen_layers: (0:-1)")
     answer = zoo(text.replace("alpha: 0.35", f"alpha: 0.35, model_path: {start}"))
     assert "far enough" in answer.text, answer.text
-    before, after = read_weights(start).state_dict, read_weights(answer.folder / "saved_models/last_model.pt").state_dict
+    last_path = answer.folder / "saved_models/last_model.pt"
+    before, after = (read_weights(path).state_dict for path in (start, last_path))
     kinds = ("weight", "bias")
     changed = [name for name in before if name.endswith(kinds) and not torch.equal(before[name], after[name])]
     last = [name for name in before if name.endswith(kinds)][-1].rpartition(".")[0]
@@ -421,7 +422,12 @@ WRONG = [
     ("pairs", "keypoints: 17", "keypoints: 17\n  flip_pairs: [[left_ey, right_eye]]", ["left_ey", "left_eye"]),
     ("links", "keypoints: 17", "keypoints: 17\n  skeleton: [[0, 17]]", ["skeleton", "17"]),
     ("sigmas", "keypoints: 17", "keypoints: 17\n  sigmas: [0.1]", ["sigmas", "17"]),
-    ("monitor", "training:\n", "training:\n  callbacks: {EarlyStopping: {monitor: val_okss}}\n", ["val_okss", "val_oks"]),
+    (
+        "monitor",
+        "  epochs: 2",
+        "  epochs: 2\n  callbacks: {EarlyStopping: {monitor: val_okss}}",
+        ["val_okss", "val_oks"],
+    ),
 ]
 
 

@@ -473,13 +473,8 @@ def test_a_converted_set_gives_the_same_numbers(finished, texts, zoo, tmp_path, 
     out = tmp_path / "written"
     converted = zoo(texts.training(), "--to", form, "--output", str(out), command="data convert")
     assert converted.code == 0, converted.text
-    paths = {
-        "market1501": f"data_dir: {out}",
-        "folders": f"test_query_path: {out / 'query'}, test_gallery_path: {out / 'gallery'}",
-        "flat": f"test_query_path: {out / 'query'}, test_gallery_path: {out / 'gallery'}",
-    }
-    data = f"dataset: {{dataset_name: {form}, {paths[form]}, workers: 0}}\n"
-    answer = zoo(texts.use("evaluation", finished.folder / FLOAT, data=data), name="evaluated")
+    data = f"dataset: {{dataset_name: {form}, data_dir: {out}, workers: 0}}\n"
+    answer = zoo(texts.use("evaluation", finished.folder / FLOAT, data=data), name="converted")
     assert answer.code == 0, answer.text
     assert answer.metrics() == pytest.approx(finished.metrics())
 
