@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 import yaml
 from PIL import Image
@@ -67,16 +69,16 @@ def test_what_tells_the_use_case(tmp_path, keys, use_case):
 
 
 @pytest.fixture
-def started(tmp_path, monkeypatch, capsys):
+def started(tmp_path, capsys):
     """A folder in which `zoo init pose` was called, with images where its file looks for them."""
-    monkeypatch.chdir(tmp_path)
     for split in ("train", "val", "test"):
         folder = tmp_path / "shapes/pose" / split
         folder.mkdir(parents=True)
         for number in (1, 2):
             Image.new("RGB", (64, 48)).save(folder / f"{number}.jpg")
             (folder / f"{number}.txt").write_text(LINE)
-    assert run_cli(["init", "pose"]) == 0
+    with contextlib.chdir(tmp_path):
+        assert run_cli(["init", "pose"]) == 0
     capsys.readouterr()
     (path,) = tmp_path.glob("*.yaml")
     return path

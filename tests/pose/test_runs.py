@@ -364,9 +364,14 @@ def test_tables_of_frames(shapes, texts, zoo, tmp_path):
 
 
 def test_data_check_and_stats(texts, zoo):
-    checked = zoo(texts.training(), command="data check", name="check")
+    """The test set of the chain is that of training, which the check must tell."""
+    checked = zoo(texts.training(), command="data check", name="twice")
+    assert checked.code == 2, checked.text
+    assert "8 images stand in more than one split" in checked.flat
+    own = texts.training().replace("test_path: ", "prediction_path: ")
+    checked = zoo(own, command="data check", name="check")
     assert checked.code == 0, checked.text
-    assert "nose" in checked.text
+    assert "nose 8 2" in checked.flat
     stats = zoo(texts.training(), command="data stats", name="stats")
     assert stats.code == 0, stats.text
     assert "mean" in stats.text

@@ -44,7 +44,7 @@ def task_of(tag="heatmaps_spe", *, keypoints=17, model=None, **sections):
         "model": PoseModelSection(),
         "dataset": PoseDatasetSection(keypoints=keypoints),
         "preprocessing": PreprocessingSection(),
-        "training": PoseTrainingSection(),
+        "training": PoseTrainingSection(epochs=1, batch_size=2),
         **sections,
     }
     config = RunConfig.model_construct(operation_mode="evaluation", use_case="pose", **values)
@@ -161,7 +161,7 @@ def test_rows_of_another_number_of_keypoints_are_explained():
 
 
 def test_losses():
-    heatmaps = PoseTrainingSection(heatmaps=HeatmapsSection(loss="focal"))
+    heatmaps = PoseTrainingSection(epochs=1, batch_size=2, heatmaps=HeatmapsSection(loss="focal"))
     assert isinstance(task_of(training=heatmaps).criterion(), HeatmapLoss)
     assert isinstance(task_of("yolo_mpe").criterion(), YoloPoseLoss)
     for other in ("spe", "hand_spe", "head_spe"):

@@ -41,11 +41,9 @@ dataset:
 PREPROCESSING = """
 preprocessing:
    rescaling:
-      # Image rescaling parameters
       scale : 1/127.5
       offset : -1
    resizing:
-      # Image resizing parameters
       interpolation: nearest
       aspect_ratio: fit
    color_mode: rgb
@@ -82,11 +80,9 @@ training:
    dropout: 0.3             # Insert a dropout layer in the model and set the rate to 0.3
    frozen_layers: (0, -1)   # Make all layers non-trainable except the last one
    optimizer:
-      # Use Keras Adam optimizer with initial LR set to 0.001
       Adam:
          learning_rate: 0.001
    callbacks:
-      # Use Keras ReduceLROnPlateau learning rate scheduler
       ReduceLROnPlateau:
          monitor: val_loss
          factor: 0.1
@@ -101,10 +97,8 @@ training:
       margin: 0.3  # Optional between [0, 1], default is 0.3
       strategy: semi_hard   #choices=['hard', 'semi_hard', 'simple'], default is 'hard'
       distance_metric: cosine  # Optional, choices=['euclidean', 'cosine'], default is 'cosine'
-
 """
 QUANTIZATION = """
-
 quantization:
    quantizer: TFlite_converter         # or onnx_quantizer
    quantization_type: PTQ
@@ -175,12 +169,6 @@ LAMBDA_QUOTES = """
 LearningRateScheduler:
    schedule: "lambda epoch, lr: (0.0005*epoch + 0.00001) if epoch < 20 else (0.01 if epoch < 50 else (lr / (1 + 0.0005 * epoch)))"
 """  # noqa: E501 - as the page has it
-NUMBERS = """
-ReduceLROnPlateau:
-   patience: 10    # Integer value
-   factor: 0.1     # Floating-point value
-   min_lr: 1e-6    # Floating-point value, exponential notation
-"""
 
 
 def merged(*blocks):
@@ -369,11 +357,6 @@ def test_every_mode_without_training(check, mode):
     assert loaded.selection.missing == ()
 
 
-@pytest.mark.parametrize("mode", ["training", "chain_tqe", "chain_tqeb"])
-def test_every_mode_with_training(check, mode):
-    assert check(tutorial(mode)).config.use_case == "reid"
-
-
 def test_prediction(check):
     data = {"operation_mode": "prediction", **merged(*USED, ONNX)}
     data["dataset"] = {
@@ -387,8 +370,11 @@ def test_prediction(check):
     assert loaded.selection.missing == ()
 
 
-def test_the_command_line_of_the_page(check):
-    assert check(tutorial("training"), "operation_mode='chain_tqeb'").config.operation_mode == "chain_tqeb"
+@pytest.mark.parametrize("mode", ["training", "chain_tqe", "chain_tqeb"])
+def test_every_mode_with_training(check, mode):
+    """By the command line as the page shows it."""
+    config = check(tutorial("training"), f"operation_mode='{mode}'").config
+    assert (config.operation_mode, config.use_case) == (mode, "reid")
 
 
 @pytest.mark.parametrize("nothing", ["", "~", "null", "None"])
@@ -410,11 +396,8 @@ def test_booleans(check, written, value):
 
 @pytest.mark.parametrize("quote", ["", '"', "'"])
 def test_strings_with_and_without_quotes(check, quote):
-    block = (
-        f"preprocessing:\n  resizing:\n   aspect_ratio: {quote}fit{quote}\n   interpolation: {quote}nearest{quote}\n"
-    )
     data = tutorial()
-    data["preprocessing"]["resizing"] = yaml.safe_load(block)["preprocessing"]["resizing"]
+    data["preprocessing"]["resizing"] = yaml.safe_load(f"{{aspect_ratio: {quote}fit{quote}, interpolation: nearest}}")
     assert check(data).config.preprocessing.resizing.aspect_ratio == "fit"
 
 
@@ -437,7 +420,7 @@ def test_schedules(check, block):
 
 def test_numbers(check):
     data = tutorial()
-    data["training"]["callbacks"].update(yaml.safe_load(NUMBERS))
+    data["training"]["callbacks"].update(yaml.safe_load("ReduceLROnPlateau: {patience: 10, factor: 0.1, min_lr: 1e-6}"))
     plateau = check(data).config.training.callbacks.ReduceLROnPlateau
     assert (plateau.patience, plateau.factor, plateau.min_lr) == (10, 0.1, 1e-6)
 

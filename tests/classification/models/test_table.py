@@ -9,8 +9,8 @@ from zoo_classification.models import table
 from zoo_classification.models.pytorchcv_files import FILES, address, scaled
 from zoo_classification.models.table import MODELS, find
 from zoo_core.config.dialects.st_v3 import model_name
-from zoo_core.errors import UserError
 from zoo_core.config.lookup import within_task
+from zoo_core.errors import UserError
 from zoo_core.plugins import get_catalog
 from zoo_core.testing.isolation import run_isolated
 

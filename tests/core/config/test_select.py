@@ -241,5 +241,6 @@ def test_a_model_that_several_use_cases_have_is_told_by_keys_of_one_of_them(writ
 
 def test_keys_of_a_use_case_tell_it_without_a_model(write, shared):
     write("", "x.onnx")
-    text = "operation_mode: benchmarking\nbenchmarking: {board: host}\nmodel: {model_path: x.onnx}\nprediction: {batch_size: 3}\n"
+    text = "operation_mode: benchmarking\nbenchmarking: {board: host}\nmodel: {model_path: x.onnx}\n"
+    text += "prediction: {batch_size: 3}\n"
     assert load_config(write(text), catalog=shared).config.use_case == "special"

@@ -315,7 +315,6 @@ def test_a_task_says_what_stands_for_a_metric_it_does_not_measure(tmp_path: Path
     assert "val_keras_name is taken to be images." in outcome.notes
 
 
-
 def test_unreadable_images_are_left_out_and_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     outcome = fit(tmp_path, train=TinyImages(30, broken=[3, 4]), validation=TinyImages(18, broken=[0]))
     assert sorted(skip.path for skip in outcome.skipped) == ["image0.png", "image3.png", "image4.png"]

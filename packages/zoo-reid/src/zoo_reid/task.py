@@ -184,7 +184,9 @@ class ReidTask:
 
     def export_model(self, model: nn.Module) -> nn.Module:
         """Return the network without what only the training needs."""
-        return PlainEmbedder(model, normalize=self._section.normalize == INSIDE) if isinstance(model, Embedder) else model
+        if not isinstance(model, Embedder):
+            return model
+        return PlainEmbedder(model, normalize=self._section.normalize == INSIDE)
 
     def draw_target(self, picture: Image, target: Any) -> Image:
         """Return a copy of a picture of the model's input with the name of the person."""

@@ -183,9 +183,11 @@ class Registry(Generic[S]):
             for key, claimants in table.items():
                 if table is self._by_alias and key in self._by_name:
                     continue
-                for found in _by_task(claimants):
-                    if len(found) > 1:
-                        texts.append(str(self._clash(found[0].name, found)).replace("\n", " "))
+                texts += [
+                    str(self._clash(found[0].name, found)).replace("\n", " ")
+                    for found in _by_task(claimants)
+                    if len(found) > 1
+                ]
         return tuple(texts)
 
     def _known(self, name: str) -> tuple[Resolved[S], ...]:

@@ -107,7 +107,10 @@ class TrainingService:
     def _finish(
         self, context: RunContext, outcome: TrainOutcome, model: Module, best: Path, trained_model_path: Path | None
     ) -> TrainOutcome:
-        """Draw the curves, save the weights without the classifier where the use case asks for it, and copy the best weights for the next step of a training in several steps."""
+        """Draw the curves, write the weights without classifier where the use case has them, and copy the best ones.
+
+        The copy is for the next step of a training in several steps.
+        """
         from zoo_core.reporting.training_curves import draw_training_curves
 
         files = [*outcome.files, best.with_name(ARGUMENTS)]

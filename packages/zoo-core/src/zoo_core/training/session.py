@@ -160,7 +160,8 @@ class Session:
     def _with_synonyms(self, measured: dict[str, MetricValue], asked: list[str]) -> dict[str, MetricValue]:
         """Add the names under which users know metrics of the task, and say which of them are used."""
         synonyms: Mapping[str, str] = getattr(self._job.task, "metric_synonyms", {})
-        meant = {name: measured[known] for name, known in synonyms.items() if known in measured and name not in measured}
+        useful = {name: known for name, known in synonyms.items() if known in measured and name not in measured}
+        meant = {name: measured[known] for name, known in useful.items()}
         for name in asked:
             if plain_name(name) in meant:
                 self._note(f"{name} is taken to be {meant[plain_name(name)].name}.")
