@@ -146,12 +146,8 @@ mlflow:
    uri: ./tf/src/experiments_outputs/mlruns
 """
 APP = """
-app:
-  max_object_detect: 15
-  max_object_tracking: 5
-  score_threshold: 0.6
-  lost_time_in_ms: 3000
-  start_tracking_conf_threshold: 0.8
+app: {max_object_detect: 15, max_object_tracking: 5, score_threshold: 0.6, lost_time_in_ms: 3000,
+      start_tracking_conf_threshold: 0.8}
 """
 TUTORIAL = (
     GENERAL, DATASET, PREPROCESSING, AUGMENTATION, MODEL, TRAINING, QUANTIZATION, BENCHMARKING, FOLDERS,
@@ -314,17 +310,13 @@ def test_quantization(check, quantizer):
     assert section.onnx_extra_options.CalibMovingAverage is True
 
 
-def test_benchmarking_and_tools(check):
+def test_benchmarking_tools_and_folders(check):
     loaded = check(tutorial())
-    config = loaded.config
     assert loaded.selection.benchmark_target.spec.name == "stm32h747i_disco"
-    stedgeai = config.tools.stedgeai
+    stedgeai = loaded.config.tools.stedgeai
     assert (stedgeai.optimization, stedgeai.on_cloud) == ("balanced", True)
     assert str(stedgeai.path_to_stedgeai).endswith("stedgeai.exe")
-
-
-def test_folders_of_runs(check):
-    config = check(tutorial()).config
+    config = loaded.config
     assert config.hydra.run.dir.startswith("./tf/src/experiments_outputs/20")
     assert str(config.mlflow.uri).endswith("tf/src/experiments_outputs/mlruns")
 
@@ -471,8 +463,7 @@ def test_a_wrong_value_is_one_problem_with_the_right_ones(check, key):
     put(data, key, value)
     with pytest.raises(ConfigError) as caught:
         check(data)
-    (issue,) = caught.value.issues
-    assert issue.key == key or issue.key == key.rpartition(".")[0]
+    assert [issue.key for issue in caught.value.issues] in ([key], [key.rpartition(".")[0]])
     assert words in str(caught.value)
 
 

@@ -150,8 +150,8 @@ general:
   global_seed: 42
 
 model:
-  model_name: osnet_a025
-  input_shape: ({HEIGHT}, {WIDTH}, 3)      # height, width, channels
+  model_name: osnet_a050
+  input_shape: ({HEIGHT // 2}, {WIDTH // 2}, 3)       # height, width, channels
   pretrained: False
 
 dataset:
@@ -172,8 +172,7 @@ preprocessing:
 
 data_augmentation:
   random_flip: {{mode: horizontal}}
-  random_translation: {{width_factor: 0.1, height_factor: 0.1}}
-  random_erasing: {{probability: 0.3}}
+  random_brightness: {{factor: 0.2}}
 
 training:
   batch_size: {persons * INSTANCES:<18} # {persons} persons with {INSTANCES} pictures each
@@ -182,7 +181,7 @@ training:
   optimizer:
     Adam: {{learning_rate: 0.001}}
   callbacks:
-    LRWarmupCosineDecay: {{initial_lr: 0.0001, warmup_steps: 3, max_lr: 0.001, hold_steps: 0, decay_steps: 37, \
+    LRWarmupCosineDecay: {{initial_lr: 0.0001, warmup_steps: 3, max_lr: 0.008, hold_steps: 0, decay_steps: 37, \
 end_lr: 1e-5}}
   identity_loss: {{label_smoothing: 0.1}}
   triplet_loss: {{margin: 0.3, strategy: hard, distance_metric: cosine}}
