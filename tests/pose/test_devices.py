@@ -86,7 +86,7 @@ def test_heat_maps_are_deployed(finished, texts, zoo, bench):
     answer = zoo(texts.use("deployment", path, more))
     assert answer.code == 0, answer.text
     text = header(answer)
-    assert "SPE" in define(text, "POSTPROCESS_TYPE")
+    assert define(text, "POSTPROCESS_TYPE") == "POSTPROCESS_SPE_MOVENET_UI"
     assert int(define(text, re.search(r"AI_\w*HEATMAP_WIDTH\b|AI_\w*HEATMAP_W\w*", text).group())) == 16
     assert int(define(text, re.search(r"AI_\w*HEATMAP_HEIGHT\b|AI_\w*HEATMAP_H\w*", text).group())) == 16
     assert re.search(r"(KEYPOINTS|POSE_PP_NB\w*|NB_KEYPOINTS)\w*\s+\(?17\)?", text), text
@@ -107,7 +107,7 @@ def test_a_float_model_is_quantized_and_deployed(finished, texts, zoo, bench):
     path = next(path for path in finished.folder.rglob(f"{STEM}.onnx") if "quantized" not in str(path))
     answer = zoo(texts.use("chain_qd", path, f"{QUANTIZATION}{bench('STM32N6570-DK')}"))
     assert answer.code == 0, answer.text
-    assert "SPE" in define(header(answer), "POSTPROCESS_TYPE")
+    assert define(header(answer), "POSTPROCESS_TYPE") == "POSTPROCESS_SPE_MOVENET_UI"
 
 
 @pytest.mark.slow

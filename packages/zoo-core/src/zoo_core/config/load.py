@@ -19,6 +19,7 @@ from zoo_core.config.rules import broken_rules
 from zoo_core.config.section_types import section_types
 from zoo_core.config.sections import RunConfig
 from zoo_core.config.select import Choice, Selection, select
+from zoo_core.config.stored_model import stored_keys
 from zoo_core.errors import ConfigError, ConfigIssue, UserError
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ def _load(composed: Composed, catalog: Catalog) -> LoadedConfig:
     letters = _letters(data.get(MODE), places, issues)
     choice = select(data, letters, catalog, places)
     _take_names(data, choice)
+    _take_structure(data, choice, places)
     use_case = choice.task.spec.name if choice.task else None
     checker = Checker(types=section_types(choice), letters=letters, places=places, use_case=use_case)
     checker.check(data)
@@ -150,6 +152,17 @@ def _take_names(data: dict[str, Any], choice: Choice) -> None:
         data["model"] = {**section, "model_name": own}
         if own != model.name:
             choice.notes.append(f"model {model.name} stands for {own}")
+
+
+def _take_structure(data: dict[str, Any], choice: Choice, places: Places) -> None:
+    """Write into the configuration what the weights say of their network and the file does not."""
+    if choice.model is None:
+        return
+    told = stored_keys(data, choice.model, places)
+    if told:
+        data["model"] = {**data["model"], **told}
+        text = ", ".join(f"{key} {value}" for key, value in told.items())
+        choice.notes.append(f"the weights were trained with {text} in the section model")
 
 
 def _in_order(issues: Iterable[ConfigIssue], composed: Composed) -> list[ConfigIssue]:

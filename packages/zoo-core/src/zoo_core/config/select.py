@@ -180,6 +180,8 @@ def _choose_makers(lookup: Lookup, choice: Choice, letters: str, task: str | Non
     if "q" in letters or lookup.text(QUANTIZER):
         name = lookup.text(QUANTIZER) or str(QuantizationSection.model_fields["quantizer"].default)
         choice.quantizer = lookup.resolve(lookup.catalog.quantizers, name, QUANTIZER)
+        if choice.quantizer is not None and name.casefold() != choice.quantizer.spec.name and "/" not in name:
+            choice.notes.append(f"quantizer {name} stands for {choice.quantizer.spec.name}, which writes an ONNX model")
 
 
 def _target(lookup: Lookup, choice: Choice, key: str, ability: str, *, needed: bool) -> Resolved[TargetSpec] | None:

@@ -27,7 +27,7 @@ def zoo_quantizers() -> Iterator[QuantizerSpec]:
     yield QuantizerSpec(
         name="onnx_quantizer",
         summary="Static post-training quantization of ONNX models by onnxruntime.",
-        aliases=("Onnx_quantizer",),
+        aliases=("Onnx_quantizer", "TFlite_converter"),
         build=LazyRef("zoo_core.quantization.onnx_quantizer:build", extra="zoo-core[onnx]"),
         config=LazyRef("zoo_core.quantization.config:OnnxQuantizerSection"),
     )
