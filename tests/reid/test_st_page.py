@@ -243,10 +243,9 @@ def test_the_tutorial(check, tmp_path):
 
 def test_the_text_of_the_tutorial_itself(check):
     """Also with its comments, spaces before colons and empty lines, which a written dictionary has not."""
-    data = tutorial()
-    data["quantization"]["quantizer"] = "TFlite_converter"
-    text, written = check(f"operation_mode: chain_tqeb\n{''.join(TUTORIAL)}").config, check(data).config
-    assert text == written.model_copy(update={"hydra": text.hydra})  # which holds the second of the run
+    data = copy.deepcopy(tutorial()) | {"quantization": tutorial()["quantization"] | {"quantizer": "TFlite_converter"}}
+    text = check(f"operation_mode: chain_tqeb\n{''.join(TUTORIAL)}").config  # its run folder is named by the second
+    assert text == check(data).config.model_copy(update={"hydra": text.hydra})
 
 
 def test_the_data_of_the_tutorial_is_read(check):
