@@ -306,10 +306,12 @@ def five(shapes, tmp_path):
 
 @pytest.mark.slow
 def test_keypoints_of_the_users_own(five, texts, zoo):
-    data = f"dataset:\n{OWN}  training_path: {five / 'train'}\n  validation_path: {five / 'val'}\n  workers: 0\n"
+    paths = {"training_path": "train", "validation_path": "val", "test_path": "val"}
+    lines = "".join(f"  {key}: {five / split}\n" for key, split in paths.items())
+    data = f"dataset:\n{OWN}{lines}  workers: 0\n"
     answer = zoo(texts.training("chain_tqe", data=data))
     assert answer.code == 0, answer.text
-    (results,) = answer.folder.glob("stages/*_evaluation/float_model_*_keypoints.json")
+    (results,) = answer.folder.glob("stages/*_evaluation/float_model_test_set_keypoints.json")
     wanted = mean_similarity(five / "val", results, np.array([0.03, 0.06, 0.06, 0.09, 0.09]))
     assert answer.metrics()["oks"] == pytest.approx(wanted, rel=1e-4)
     stored = json.loads(

@@ -114,7 +114,7 @@ def test_configuration_of_re_identification_names_folders_that_exist(made):
     paths = [value for key, value in config["dataset"].items() if key.endswith("_path")]
     assert sorted(paths) == ["reid/gallery", "reid/gallery", "reid/query", "reid/query", "reid/train"]
     assert all(list((made / path).glob("*.jpg")) for path in paths)
-    assert config["model"]["input_shape"] == "(128, 64, 3)"
+    assert config["model"]["input_shape"] == "(64, 32, 3)"
 
 
 def test_configuration_of_pose_estimation_names_folders_that_exist(made):
