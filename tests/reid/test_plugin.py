@@ -127,7 +127,9 @@ def test_the_starter_is_accepted(started):
     loaded = load_config(started, catalog=get_catalog())
     assert (loaded.config.use_case, loaded.letters) == ("reid", "tqe")
     assert (loaded.warnings, loaded.selection.missing) == ((), ())
-    assert loaded.config.data_augmentation.random_erasing.probability == 0.3
+    assert loaded.config.data_augmentation.order == (
+        "random_flip", "random_brightness", "random_contrast", "random_hsv",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("mode", ["chain_tqeb", "training"])

@@ -153,6 +153,7 @@ model:
   model_name: osnet_a050
   input_shape: ({HEIGHT // 2}, {WIDTH // 2}, 3)       # height, width, channels
   pretrained: False
+  neck: bnneck                   # losses before and after a normalisation; learns faster from new weights
 
 dataset:
   dataset_name: flat             # pictures named <identity>_c<camera>_<number>
@@ -172,16 +173,18 @@ preprocessing:
 
 data_augmentation:
   random_flip: {{mode: horizontal}}
-  random_brightness: {{factor: 0.2}}
+  random_brightness: {{factor: 0.15}}
+  random_contrast: {{factor: 0.25}}
+  random_hsv: {{hue_delta: 0.02, saturation_delta: 0.15, value_delta: 0.1}}
 
 training:
   batch_size: {persons * INSTANCES:<18} # {persons} persons with {INSTANCES} pictures each
   num_instances: {INSTANCES}
-  epochs: 40
+  epochs: 60
   optimizer:
     Adam: {{learning_rate: 0.001}}
   callbacks:
-    LRWarmupCosineDecay: {{initial_lr: 0.0001, warmup_steps: 3, max_lr: 0.008, hold_steps: 0, decay_steps: 37, \
+    LRWarmupCosineDecay: {{initial_lr: 0.0001, warmup_steps: 3, max_lr: 0.006, hold_steps: 0, decay_steps: 57, \
 end_lr: 1e-5}}
   identity_loss: {{label_smoothing: 0.1}}
   triplet_loss: {{margin: 0.3, strategy: hard, distance_metric: cosine}}
