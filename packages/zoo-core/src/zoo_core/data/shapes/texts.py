@@ -180,17 +180,18 @@ data_augmentation:
 training:
   batch_size: {persons * INSTANCES:<18} # {persons} persons with {INSTANCES} pictures each
   num_instances: {INSTANCES}
-  epochs: 60
+  epochs: 65
   optimizer:
     Adam: {{learning_rate: 0.001}}
   callbacks:
-    LRWarmupCosineDecay: {{initial_lr: 0.0001, warmup_steps: 3, max_lr: 0.006, hold_steps: 0, decay_steps: 57, \
+    LRWarmupCosineDecay: {{initial_lr: 0.0001, warmup_steps: 3, max_lr: 0.006, hold_steps: 0, decay_steps: 62, \
 end_lr: 1e-5}}
   identity_loss: {{label_smoothing: 0.1}}
   triplet_loss: {{margin: 0.3, strategy: hard, distance_metric: cosine}}
 
 evaluation:
   reid_distance_metric: cosine
+  tta: 2                         # with the mean of a picture and its mirror image
 
 quantization:
   quantizer: onnx_quantizer
