@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from contextlib import nullcontext
 
 from zoo_core.errors import DataError, UnreadableImageError
-from zoo_core.protocols import Progress
+from zoo_core.protocols import ImageDataset, Progress
 
 SHOWN = 20
 
@@ -38,3 +38,18 @@ def refuse_unreadable(names: Collection[str], read: Callable[[str], object], pro
             f"{len(bad)} of {len(names)} image files cannot be read:{listed}{more}",
             hint="Repair or remove them, or set dataset.check_image_files: False to go on without them.",
         )
+
+
+def check_images(datasets: Iterable[ImageDataset | None], progress: Progress | None) -> None:
+    """Decode every image.
+
+    Raises:
+        DataError: Listing those that cannot be decoded or have another size than their annotations say.
+    """
+    wanted = {dataset.name(i): (dataset, i) for dataset in datasets if dataset is not None for i in range(len(dataset))}
+
+    def read(name: str) -> object:
+        dataset, index = wanted[name]
+        return dataset[index]
+
+    refuse_unreadable(wanted, read, progress)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from zoo_core.data.image_files import PlainImages
 from zoo_core.data.images import list_images
+from zoo_core.data.readable import check_images
 from zoo_core.data.splits import split_indices, take_share
 from zoo_core.errors import DataError
 from zoo_core.names import shorten
@@ -19,7 +21,7 @@ from zoo_core.protocols import (
     ImageDataset,
     SplitDatasets,
 )
-from zoo_detection.data.box_files import BoxFiles, PlainImages, check_images
+from zoo_detection.data.box_files import BoxFiles
 from zoo_detection.data.class_names import choose_names, given_names
 from zoo_detection.data.coco import read_coco
 from zoo_detection.data.prediction import images_of_file, prediction_images

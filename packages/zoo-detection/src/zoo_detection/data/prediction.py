@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from zoo_core.data.coco_document import ABSENT_HINT, find_image, load_document
+from zoo_core.data.image_files import PlainImages
 from zoo_core.data.image_folders import FileIndex
 from zoo_core.data.images import is_image_name, list_images
 from zoo_core.data.problems import Problems
 from zoo_core.errors import DataError
 from zoo_core.protocols import ImageDataset
-from zoo_detection.data.box_files import PlainImages
 
 VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts", ".webm", ".wmv"})
 """Endings of video files, compared in lower case."""

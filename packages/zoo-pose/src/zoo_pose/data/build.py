@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from zoo_core.data.readable import check_images
 from zoo_core.data.splits import split_indices, take_share
 from zoo_core.errors import DataError
 from zoo_core.names import shorten
@@ -20,7 +21,7 @@ from zoo_core.protocols import (
 )
 from zoo_pose.data.coco import read_coco
 from zoo_pose.data.csv_table import read_csv
-from zoo_pose.data.pose_files import PoseFiles, check_images
+from zoo_pose.data.pose_files import PoseFiles
 from zoo_pose.data.prediction import plain_images
 from zoo_pose.data.selection import select
 from zoo_pose.data.sources import COCO, YOLO, Reading, Source, find_format, locate

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 
-from PIL import Image
-
+from zoo_core.data.image_files import as_annotated
 from zoo_core.data.images import read_image
 from zoo_core.data.inspection.findings import Finding
 from zoo_core.data.inspection.labels import LabelStatistics
-from zoo_core.data.readable import refuse_unreadable
-from zoo_core.errors import UnreadableImageError
-from zoo_core.protocols import ImageDataset, Progress, Sample
+from zoo_core.protocols import Sample
 from zoo_pose.data.findings import pose_findings
 from zoo_pose.data.statistics import pose_statistics
 from zoo_pose.data.table import Labels, PoseTable
@@ -47,7 +42,7 @@ class PoseFiles:
         labels = self.targets[index]
         image = read_image(path)
         if image.size != labels.size:
-            image = _as_annotated(path, image, labels.size)
+            image = as_annotated(path, image, labels.size)
         return Sample(image, labels, str(path))
 
     def name(self, index: int) -> str:
@@ -70,32 +65,3 @@ class PoseFiles:
     def label_statistics(self) -> LabelStatistics:
         """Return numbers, sizes and places of the poses, and how often each keypoint is labelled."""
         return pose_statistics(self.table.with_poses(self.table.usable), self.skeleton)
-
-
-def check_images(datasets: Iterable[ImageDataset | None], progress: Progress | None) -> None:
-    """Decode every image.
-
-    Raises:
-        DataError: Listing those that cannot be decoded or have another size than their annotations say.
-    """
-    wanted = {dataset.name(i): (dataset, i) for dataset in datasets if dataset is not None for i in range(len(dataset))}
-
-    def read(name: str) -> object:
-        dataset, index = wanted[name]
-        return dataset[index]
-
-    refuse_unreadable(wanted, read, progress)
-
-
-def _as_annotated(path: Path, upright: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """Return the image as the file stores it where that, and not the upright one, is what was annotated."""
-    if upright.size == size[::-1]:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(path) as stored:
-                stored.load()
-                if stored.size == size:
-                    return stored.copy()
-    (width, height), (annotated_width, annotated_height) = upright.size, size
-    cause = f"the image has {width}x{height} pixels, its annotation is made for {annotated_width}x{annotated_height}"
-    raise UnreadableImageError(str(path), cause)

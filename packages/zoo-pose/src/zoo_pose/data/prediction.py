@@ -4,41 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from zoo_core.data.coco_document import ABSENT_HINT, SEGMENTATION, find_image, load_document
+from zoo_core.data.image_files import PlainImages
 from zoo_core.data.image_folders import FileIndex
-from zoo_core.data.images import is_image_name, list_images, read_image
+from zoo_core.data.images import is_image_name, list_images
 from zoo_core.data.problems import Problems
 from zoo_core.errors import DataError
-from zoo_core.protocols import ImageDataset, Sample
+from zoo_core.protocols import ImageDataset
 
 VIDEO_SUFFIXES = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts", ".webm", ".wmv"})
 """Endings of video files, compared in lower case."""
-
-
-class PlainImages:
-    """Read image files that have no poses."""
-
-    def __init__(self, paths: Sequence[Path]) -> None:
-        self.paths = tuple(paths)
-        self.targets: Sequence[Any] = (None,) * len(self.paths)
-
-    def __len__(self) -> int:
-        """Return the number of files."""
-        return len(self.paths)
-
-    def __getitem__(self, index: int) -> Sample:
-        """Read one file.
-
-        Raises:
-            UnreadableImageError: When the file is empty, truncated or no image.
-        """
-        return Sample(read_image(self.paths[index]), None, str(self.paths[index]))
-
-    def name(self, index: int) -> str:
-        """Return the path of one file."""
-        return str(self.paths[index])
 
 
 def plain_images(key: str, path: Path, folders: Sequence[Path], *, video: bool) -> ImageDataset:

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
+from zoo_core.data.readable import check_images
 from zoo_core.data.stated_classes import stated_classes
 from zoo_core.names import did_you_mean, shorten
 from zoo_core.protocols import (
@@ -22,7 +23,7 @@ from zoo_reid.data.division import divide_by_identity, divide_by_image, draw_in_
 from zoo_reid.data.forms import stated_form
 from zoo_reid.data.judging import SMALLEST, judge_search, judge_search_among, note_shared_persons
 from zoo_reid.data.listing import Pictures, read_pictures
-from zoo_reid.data.person_files import HeldBack, PersonFiles, check_images, one_role
+from zoo_reid.data.person_files import HeldBack, PersonFiles, one_role
 from zoo_reid.data.places import (
     PREDICTION_GALLERY,
     PREDICTION_QUERY,

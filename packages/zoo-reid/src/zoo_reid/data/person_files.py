@@ -10,8 +10,7 @@ from pathlib import Path
 from zoo_core.data.images import read_image
 from zoo_core.data.inspection.findings import Finding
 from zoo_core.data.inspection.labels import LabelStatistics
-from zoo_core.data.readable import refuse_unreadable
-from zoo_core.protocols import ImageDataset, Progress, Sample
+from zoo_core.protocols import Sample
 from zoo_reid.data.findings import person_findings
 from zoo_reid.data.listing import Pictures
 from zoo_reid.data.statistics import person_statistics
@@ -91,13 +90,3 @@ class PersonFiles:
 def one_role(found: Pictures, class_names: Sequence[str] = (), *, held_back: HeldBack | None = None) -> PersonFiles:
     """Return pictures that are each searched for among all others."""
     return PersonFiles.of({BOTH: found}, class_names, held_back=held_back)
-
-
-def check_images(datasets: Iterable[ImageDataset | None], progress: Progress | None) -> None:
-    """Decode every file.
-
-    Raises:
-        DataError: Listing the files that cannot be decoded.
-    """
-    names = {dataset.name(index) for dataset in datasets if dataset is not None for index in range(len(dataset))}
-    refuse_unreadable(names, lambda name: read_image(Path(name)), progress)
