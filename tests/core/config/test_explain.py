@@ -110,3 +110,13 @@ def test_long_values_and_long_lists_are_cut():
         TrainingSection.model_validate({"zzz": 1})
     (fault,) = [fault for fault in faults(caught.value, TrainingSection, {"zzz": 1}) if fault.key == "zzz"]
     assert "more" in fault.hint
+
+
+def test_a_needed_key_that_is_misspelt_is_one_fault():
+    found = explained({"inner": {"sise": 3}})
+    assert list(found) == ["inner.sise"]
+    assert "size" in found["inner.sise"].hint
+
+
+def test_a_needed_key_is_missed_beside_a_word_that_means_another():
+    assert set(explained({"inner": {"opt_epz": 3.0}})) == {"inner.size", "inner.opt_epz"}

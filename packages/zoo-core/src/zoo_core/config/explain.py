@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from zoo_core.config.describe import describe, listed, shorten
 from zoo_core.config.dialects.moves import ABSENT, look
 from zoo_core.config.values import accepts_text, evaluate, members
-from zoo_core.names import did_you_mean
+from zoo_core.names import did_you_mean, suggest
 
 ARITHMETIC = re.compile(r"[\d+*/()]")
 NOWHERE: Mapping[str, str] = MappingProxyType({})
@@ -29,6 +29,8 @@ class Fault:
     hint: str | None = None
     missing: bool = False
     """Whether it is only that a needed key is not there."""
+    meant: str | None = None
+    """Key that a misspelt one most likely stands for; that one is then not missed as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,21 +61,24 @@ def faults(
         elsewhere: Key -> section where a key of this name belongs.
     """
     seen: set[str] = set()
+    found: list[Fault] = []
     for item in error.errors(include_url=False):
         spot = _locate(section, item["loc"])
         if spot.key in seen:
             continue
         seen.add(spot.key)
-        found = look(data, spot.key) if spot.key else item["input"]
+        given = look(data, spot.key) if spot.key else item["input"]
         if item["type"] == "extra_forbidden":
-            yield _unknown(spot, elsewhere)
+            found.append(_unknown(spot, elsewhere))
         elif item["type"] in ("value_error", "assertion_error"):
-            yield Fault(spot.key, str(item.get("ctx", {}).get("error") or item["msg"]))
-        elif found is ABSENT:
-            yield Fault(spot.key, f"a value is needed: {spot.expected}", missing=True)
+            found.append(Fault(spot.key, str(item.get("ctx", {}).get("error") or item["msg"])))
+        elif given is ABSENT:
+            found.append(Fault(spot.key, f"a value is needed: {spot.expected}", missing=True))
         else:
-            message = f"expected {spot.expected}, found {shorten(found)}"
-            yield Fault(spot.key, message, _text_fault(spot.field, found))
+            message = f"expected {spot.expected}, found {shorten(given)}"
+            found.append(Fault(spot.key, message, _text_fault(spot.field, given)))
+    misspelt = {fault.meant for fault in found if fault.meant}
+    return (fault for fault in found if not (fault.missing and fault.key in misspelt))
 
 
 def _locate(section: type[BaseModel], location: tuple[Any, ...]) -> _Spot:
@@ -102,10 +107,11 @@ def _field(owner: type[BaseModel], part: Any) -> FieldInfo | None:
 def _unknown(spot: _Spot, elsewhere: Mapping[str, str]) -> Fault:
     name = spot.key.rpartition(".")[2]
     legal = [field.alias or known for known, field in spot.owner.model_fields.items()]
-    near = did_you_mean(name, legal)
+    near, close = did_you_mean(name, legal), suggest(name, legal, limit=1)
     if near is None and name in elsewhere:
         return Fault(spot.key, "there is no such key here", f"It belongs to {elsewhere[name]}.")
-    return Fault(spot.key, "there is no such key", near or f"Legal are {listed(legal)}.")
+    meant = f"{spot.key.removesuffix(name)}{close[0]}" if close else None
+    return Fault(spot.key, "there is no such key", near or f"Legal are {listed(legal)}.", meant=meant)
 
 
 def _text_fault(field: FieldInfo | None, found: Any) -> str | None:

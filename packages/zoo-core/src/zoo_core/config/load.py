@@ -15,6 +15,7 @@ from zoo_core.config.dialects import rewrite
 from zoo_core.config.dialects.moves import is_nothing
 from zoo_core.config.modes import parse_mode
 from zoo_core.config.places import Places
+from zoo_core.config.resumed import take_checkpoint
 from zoo_core.config.rules import broken_rules
 from zoo_core.config.section_types import section_types
 from zoo_core.config.sections import RunConfig
@@ -91,11 +92,12 @@ def load_sections(
     composed = compose(path, overrides)
     data, moves = rewrite(composed.data)
     places = Places(composed.origins, moves, composed.base_dir, composed.file)
+    _, resuming = take_checkpoint(data, catalog, places)
     choice = select(data, TRAINING, catalog, places)
     checker = Checker(types=section_types(choice), letters=TRAINING, places=places)
     checker.check({name: data[name] for name in names if name in data})
     sections = {name: checker.sections[name] for name in names if name in checker.sections}
-    found = [*composed.issues, *places.located(moves.issues), *checker.issues]
+    found = [*composed.issues, *places.located(moves.issues), *resuming, *checker.issues]
     issues = [issue for issue in found if issue.key.split(".")[0] in names]
     issues += broken_rules(sections, TRAINING, places)
     if issues:
@@ -106,7 +108,8 @@ def load_sections(
 def _load(composed: Composed, catalog: Catalog) -> LoadedConfig:
     data, moves = rewrite(composed.data)
     places = Places(composed.origins, moves, composed.base_dir, composed.file)
-    issues = [*composed.issues, *places.located(moves.issues)]
+    notes, issues = take_checkpoint(data, catalog, places)
+    issues += [*composed.issues, *places.located(moves.issues)]
     letters = _letters(data.get(MODE), places, issues)
     choice = select(data, letters, catalog, places)
     _take_names(data, choice)
@@ -122,7 +125,7 @@ def _load(composed: Composed, catalog: Catalog) -> LoadedConfig:
         config=config,
         selection=choice.selection(choice.task),
         letters=letters,
-        notes=(*composed.notes, *moves.notes, *choice.notes),
+        notes=(*composed.notes, *moves.notes, *notes, *choice.notes),
         warnings=tuple(choice.warnings),
         composed=composed,
         places=places,

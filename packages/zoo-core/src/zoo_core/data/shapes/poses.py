@@ -1,4 +1,4 @@
-"""Own pictures of one large person for pose estimation, with other figures as distraction and cover."""
+"""Own pictures of one large person for pose estimation, with other figures behind it and in front."""
 
 from __future__ import annotations
 
@@ -10,19 +10,24 @@ from zoo_core.data.shapes.figures import KINDS
 from zoo_core.data.shapes.people import PERSON, Look, person
 from zoo_core.data.shapes.scenes import Placed, Scene, Stage, add_figures, put
 
-SMALLEST, LARGEST = 0.5, 0.9
+SMALLEST, LARGEST = 0.65, 0.95
 """Longer side of the person, in sides of the picture."""
 MOST_OTHERS = 2
+IN_FRONT = 0.25
+"""Share of the other figures that stand in front of the person."""
 CLASS_NUMBER = 0
 DIGITS = 6
 
 
 def draw_pose(size: int, draw: np.random.Generator) -> Scene:
-    """Return a square picture of one person; figures that are drawn later may hide some of its points."""
+    """Return a square picture of one person; figures in front may hide some of its points."""
     stage = Stage(size, size, Backdrop.draw(draw), draw)
+    others = draw.choice(KINDS, draw.integers(MOST_OTHERS + 1)).tolist()
+    in_front = int(draw.binomial(len(others), IN_FRONT))
+    add_figures(stage, others[in_front:], draw)
     figure = put(person(Look.draw(draw), draw), draw.uniform(SMALLEST, LARGEST) * size, stage, draw)
     stage.add(figure, trace(figure, size, size))
-    add_figures(stage, draw.choice(KINDS, draw.integers(MOST_OTHERS + 1)).tolist(), draw)
+    add_figures(stage, others[:in_front], draw)
     return stage.finish()
 
 
