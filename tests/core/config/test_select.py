@@ -79,8 +79,7 @@ def test_weights_tell_the_model_of_the_next_step(load, tmp_path):
 
 def test_a_model_file_that_says_nothing_leaves_the_use_case_open(write, faults):
     write("no model", "x.onnx")
-    found = faults("operation_mode: benchmarking\nbenchmarking: {board: host}\nmodel: {model_path: x.onnx}\n")
-    assert set(found) == {"use_case"}
+    found = faults("operation_mode: evaluation\nmodel: {model_path: x.onnx}\n")
     assert "counting, sorting" in found["use_case"].hint
 
 
@@ -119,6 +118,19 @@ def test_a_model_file_for_a_use_case_that_is_not_installed(faults, tmp_path):
     torch.save({"zoo": json.dumps({"use_case": "weighing"})}, tmp_path / "w.pt")
     found = faults("operation_mode: benchmarking\nbenchmarking: {board: host}\nmodel: {model_path: w.pt}\n")
     assert 'Unknown task "weighing"' in found["use_case"].message
+
+
+@pytest.mark.parametrize("said", [{}, {"use_case": "weighing", "model_name": "scales"}])
+def test_measuring_an_onnx_model_needs_no_use_case(load, onnx_file, tmp_path, said):
+    import onnx
+
+    model = onnx.load(onnx_file)
+    onnx.helper.set_model_props(model, {"zoo": json.dumps(said)})
+    onnx.save(model, tmp_path / "bare.onnx")
+    text = "operation_mode: benchmarking\nbenchmarking: {board: host}\nmodel: {model_path: bare.onnx}\n"
+    loaded = load(text)
+    assert loaded.config.use_case == "none"
+    assert loaded.selection.task.spec.build.load() is not None
 
 
 def test_a_free_name_means_the_folder_format(load):

@@ -147,6 +147,13 @@ def test_input_of_the_model_is_a_multiple_of_32(size, side):
     assert config["model"]["input_shape"] == f"({side}, {side}, 3)"
 
 
+@pytest.mark.parametrize(("images", "epochs"), [(10, 65), (1600, 65), (4000, 26), (100_000, 20)])
+def test_trainings_of_poses_see_about_as_many_pictures_however_many_there_are(images, epochs):
+    training = yaml.safe_load(pose_config(ShapesPlan(images=images)))["training"]
+    assert training["epochs"] == epochs
+    assert training["callbacks"]["LRWarmupCosineDecay"]["decay_steps"] == epochs - 2
+
+
 def test_text_says_how_to_make_it_again(made):
     text = (made / "README.txt").read_text()
     assert "--images 40 --size 96 --seed 3 --identities 5" in text

@@ -107,7 +107,7 @@ def select(data: Mapping[str, Any], letters: str, catalog: Catalog, places: Plac
     lookup = Lookup(data, catalog, places)
     choice = Choice(issues=lookup.issues)
     metadata = _metadata(lookup, places)
-    choice.task = find_use_case(lookup, metadata)
+    choice.task = find_use_case(lookup, metadata, letters)
     task = choice.task.spec.name if choice.task else None
     _choose_model(lookup, choice, metadata, task)
     if choice.task is not None:

@@ -4,39 +4,61 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from zoo_core.config.dialects.moves import ABSENT, is_nothing, look
 from zoo_core.config.lookup import Lookup, labels
 from zoo_core.errors import UserError
+from zoo_core.lazy import LazyRef
 from zoo_core.names import suggest
+from zoo_core.plugins.registry import Resolved
 from zoo_core.specs import TaskSpec
-
-if TYPE_CHECKING:
-    from zoo_core.plugins.registry import Resolved
 
 KEY = "use_case"
 MODEL_NAME = "model.model_name"
 MODEL_TYPE = "model.model_type"
+MODEL_PATH = "model.model_path"
 DATASET_NAME = "dataset.dataset_name"
 PROJECT = "deployment.c_project_path"
+BENCHMARK_ONLY = "b"
+"""Services of the one mode that needs no use case."""
+NO_USE_CASE = "none"
 
 
-def find_use_case(lookup: Lookup, metadata: Mapping[str, Any]) -> Resolved[TaskSpec] | None:
+def find_use_case(lookup: Lookup, metadata: Mapping[str, Any], letters: str = "") -> Resolved[TaskSpec] | None:
     """Return the use case of a configuration.
 
     In this order: `use_case`, the model's, that of `model_type`, what the model file says of itself, the data
     set's, that of ST's C project, that of keys which no other has, the only installed one. Where several use cases
     have a model of the name, the one whose own keys are given, else what comes after the model in this list, else
-    the one that needs no such keys. What contradicts or leaves it open is noted.
+    the one that needs no such keys. What contradicts or leaves it open is noted. To measure an ONNX model none is
+    needed.
 
     Args:
         lookup: The configuration and the registries.
         metadata: What the model file says of itself.
+        letters: Services of the operation mode.
     """
     tasks = lookup.catalog.tasks
+    bare = letters == BENCHMARK_ONLY and lookup.text(MODEL_NAME) is None and _is_onnx(lookup.text(MODEL_PATH))
     if name := lookup.text(KEY):
         return lookup.resolve(tasks, name, KEY)
+    told = _told(lookup, metadata)
+    if told is not None and (told in tasks or not bare):
+        return _followed(lookup, told)
+    if told is None and len(tasks) == 1:
+        return next(iter(tasks))
+    if bare:
+        return _no_use_case()
+    if not lookup.issues:
+        listed = ", ".join(tasks.names()) or "none is installed"
+        hint = f"Add use_case: NAME at the top level; installed use cases: {listed}."
+        lookup.complain(KEY, "the use case follows from nothing in the configuration", hint)
+    return None
+
+
+def _told(lookup: Lookup, metadata: Mapping[str, Any]) -> str | None:
+    """Return the use case that follows from what else is given."""
     owners = _of_model(lookup)
     told = (
         _only(owners)
@@ -45,21 +67,30 @@ def find_use_case(lookup: Lookup, metadata: Mapping[str, Any]) -> Resolved[TaskS
         or _of_dataset(lookup)
         or _of_project(lookup)
         or _of_keys(lookup)
-        or _only([name for name in owners if not tasks.get(name).keys])
+        or _only([name for name in owners if not lookup.catalog.tasks.get(name).keys])
     )
-    if told is not None:
-        try:
-            return tasks.resolve(str(told))
-        except UserError as error:
-            lookup.complain(KEY, f'it follows to be "{told}". {error.message}', error.hint)
-            return None
-    if len(tasks) == 1:
-        return next(iter(tasks))
-    if not lookup.issues:
-        listed = ", ".join(tasks.names()) or "none is installed"
-        hint = f"Add use_case: NAME at the top level; installed use cases: {listed}."
-        lookup.complain(KEY, "the use case follows from nothing in the configuration", hint)
-    return None
+    return None if told is None else str(told)
+
+
+def _followed(lookup: Lookup, told: str) -> Resolved[TaskSpec] | None:
+    try:
+        return lookup.catalog.tasks.resolve(told)
+    except UserError as error:
+        lookup.complain(KEY, f'it follows to be "{told}". {error.message}', error.hint)
+        return None
+
+
+def _is_onnx(path: str | None) -> bool:
+    return path is not None and path.casefold().endswith(".onnx")
+
+
+def _no_use_case() -> Resolved[TaskSpec]:
+    """Return what stands for the use case of a model file that is only measured."""
+    from zoo_core import __version__
+
+    build: LazyRef[Any] = LazyRef("zoo_core.inference.bare_model:build", extra="zoo-core[onnx]")
+    spec = TaskSpec(name=NO_USE_CASE, summary="Measure any model file.", build=build)
+    return Resolved(spec=spec, distribution="zoo-core", version=__version__, name=NO_USE_CASE)
 
 
 def _of_model(lookup: Lookup) -> list[str]:

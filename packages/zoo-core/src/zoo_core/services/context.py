@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from zoo_core.artifacts import Artifact, Checkpoint, FloatOnnx, InputSpec
 from zoo_core.config.load import LoadedConfig
 from zoo_core.config.model_metadata import read_metadata
+from zoo_core.config.use_case import NO_USE_CASE
 from zoo_core.errors import DataError, MissingError, UserError
 from zoo_core.plugins.guard import plugin_code
 from zoo_core.protocols import (
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from zoo_core.config.sections import ModelSection
     from zoo_core.plugins.registry import Resolved
+    from zoo_core.services.tracking import RunEvents
 
 
 class RunContext:
@@ -59,6 +61,8 @@ class RunContext:
         """Whether this process only computes its share of a distributed training and writes nothing."""
         self.artifacts: list[Artifact] = []
         """Models made so far, oldest first."""
+        self.events: RunEvents | None = None
+        """Takes what happens in the run; nothing in a process that only computes its share."""
         self.evaluated: set[str] = set()
         """Hashes of the models whose metrics this process has computed."""
 
@@ -149,7 +153,7 @@ class RunContext:
             task: Task = self.selection.task.spec.build.load()(self.config, self.info)
         if not self.config.preprocessing.model_fields_set:
             stored = self.origin.get("preprocessing")
-            if stored is not None:
+            if stored is not None and self.config.use_case != NO_USE_CASE:
                 from zoo_core.data.preprocessing import ImagePreprocessing
 
                 task.preprocessing = ImagePreprocessing.from_metadata(stored)
@@ -163,6 +167,8 @@ class RunContext:
         """
         if self.model_file is None:
             self._check_resumed_file()
+            return
+        if self.config.use_case == NO_USE_CASE:
             return
         path = self.model_file.artifact.path
         wanted: dict[str, Any] = {"use_case": self.config.use_case, "input": list(self.input.shape)}

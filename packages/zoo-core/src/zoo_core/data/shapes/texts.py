@@ -15,6 +15,8 @@ INSTANCES, PERSONS = 4, 16
 """Pictures of each identity in a batch, and identities where there are as many."""
 FEWEST = 2
 """Identities without whom there is nobody to tell apart."""
+POSE_PICTURES, POSE_EPOCHS = 73_000, (20, 65)
+"""Pictures with poses, repeated ones included, that a training sees, and its fewest and most epochs."""
 
 
 def readme(plan: ShapesPlan, version: str) -> str:
@@ -202,7 +204,7 @@ quantization:
 
 def pose_config(plan: ShapesPlan) -> str:
     """Return the YAML of a training of a small model that gives heat maps, with paths relative to the file itself."""
-    side = _side(plan)
+    side, epochs = _side(plan), min(max(POSE_PICTURES // plan.splits["train"], POSE_EPOCHS[0]), POSE_EPOCHS[1])
     return f"""\
 # Drawn persons with keypoints: train, quantize, evaluate. From this folder: zoo run pose.yaml
 
@@ -215,7 +217,7 @@ general:
 
 model:
   model_name: st_movenet_lightning_heatmaps
-  alpha: 0.35
+  alpha: 0.5
   input_shape: ({side}, {side}, 3)      # height, width, channels
   pretrained: False
 
@@ -234,20 +236,21 @@ preprocessing:
   resizing: {{interpolation: bilinear, aspect_ratio: fit}}
   color_mode: rgb
 
-data_augmentation:               # in this order; left and right change places in a mirror
-  random_flip: {{mode: horizontal}}
-  random_zoom: {{width_factor: 0.1, height_factor: 0.1}}
-  random_translation: {{width_factor: 0.1, height_factor: 0.1}}
-  random_brightness: {{factor: 0.2}}
+data_augmentation:
+  random_flip: {{mode: horizontal}}     # left and right change places
 
 training:
   batch_size: 16
-  epochs: 40
+  epochs: {epochs}
+  validation_epochs: 6
+  model_ema: True
+  model_ema_decay: 0.998
+  model_ema_warmup: True
   optimizer:
-    Adam: {{learning_rate: 0.005}}
+    Adam: {{learning_rate: 0.004}}
   callbacks:
-    LRWarmupCosineDecay: {{initial_lr: 0.0005, warmup_steps: 2, max_lr: 0.005, hold_steps: 0, decay_steps: 38, \
-end_lr: 1e-5}}
+    LRWarmupCosineDecay: {{initial_lr: 0.0003, warmup_steps: 2, max_lr: 0.004, hold_steps: 0, \
+decay_steps: {epochs - 2}, end_lr: 1e-5}}
 
 postprocessing:
   kpts_conf_thresh: 0.15
