@@ -19,10 +19,10 @@ SLOW := slow and not gpu and not hardware and not network
 QUIET := $(if $(MAKE_TERMOUT),,--quiet)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow check format format-check lint types imports docs docs-check lock
+.PHONY: help setup demo test test-slow test-wheels check format format-check lint types imports docs docs-check lock
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s  %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-11s  %s\n", $$1, $$2 }' Makefile
 
 setup: $(VENV)/.packages ## install the locked packages and this checkout into .venv
 
@@ -34,6 +34,9 @@ test: setup ## run the tests, without the slow ones and those that need a GPU, a
 
 test-slow: setup ## run the slow tests
 	$(PYTEST) -m "$(SLOW)" $(ARGS)
+
+test-wheels: setup ## build wheels and try each package alone in a clean environment; installs packages, takes long
+	$(PY) -m pytest -m "slow and network" tests/wheels $(ARGS)
 
 check: format-check lint types imports docs-check ## check format, lint, types, imports and generated docs
 

@@ -5,6 +5,7 @@ A generated part stands between `<!-- generated: NAME -->` and `<!-- end -->`; t
 
 from __future__ import annotations
 
+import ast
 import inspect
 import os
 import re
@@ -97,7 +98,9 @@ def errors() -> str:
     """Return the table of error classes with their exit codes."""
     from zoo_core import errors as module
 
-    classes = [found for found in vars(module).values() if inspect.isclass(found) and issubclass(found, Exception)]
+    classes = [
+        found for found in vars(module).values() if inspect.isclass(found) and issubclass(found, module.ZooError)
+    ]
     rows = [
         (f"`{kind.__name__}`", f"`{kind.__bases__[0].__name__}`", str(kind.exit_code), _first_sentence(kind))
         for kind in classes
@@ -145,6 +148,47 @@ def components() -> str:
     return "\n\n".join(parts)
 
 
+def specs() -> str:
+    """Return one section per kind of spec: what it declares, and its fields."""
+    from zoo_core import specs as module
+    from zoo_core.plugins.catalog import SPEC_TYPES
+
+    kinds: list[type] = [module.Spec, *SPEC_TYPES.values(), module.TaskFiles, module.QuantizationLimits, module.Finding]
+    return "\n\n".join(_fields_section(kind) for kind in kinds)
+
+
+def protocols() -> str:
+    """Return one section per protocol, with its methods as an author writes them."""
+    from zoo_core import protocols as module
+
+    found = [getattr(module, name) for name in module.__all__]
+    kinds = [kind for kind in found if inspect.isclass(kind) and getattr(kind, "_is_protocol", False)]
+    return "\n\n".join(_protocol_section(kind) for kind in kinds)
+
+
+def jobs() -> str:
+    """Return one section per class of values that core hands to a component or takes from it."""
+    import dataclasses
+
+    from zoo_core import artifacts, protocols, results
+
+    found: list[Any] = [getattr(protocols, name) for name in protocols.__all__]
+    for module in (results, artifacts):
+        found += [kind for kind in vars(module).values() if getattr(kind, "__module__", None) == module.__name__]
+    kinds: list[type] = [kind for kind in found if inspect.isclass(kind) and dataclasses.is_dataclass(kind)]
+    return "\n\n".join(_fields_section(kind) for kind in kinds)
+
+
+def exports() -> str:
+    """Return the table of everything that `zoo_core` exports, by the module that defines it."""
+    import zoo_core
+
+    homes: dict[str, list[str]] = {}
+    for name in sorted(zoo_core.EXPORTS.names(), key=str.casefold):
+        homes.setdefault(zoo_core.EXPORTS.home(name), []).append(f"`{name}`")
+    return table(("from", "names"), [(f"`{home}`", ", ".join(names)) for home, names in sorted(homes.items())])
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "commands": commands,
     "hooks": hooks,
@@ -152,6 +196,10 @@ PARTS: dict[str, Callable[[], str]] = {
     "errors": errors,
     "sections": sections,
     "components": components,
+    "specs": specs,
+    "protocols": protocols,
+    "jobs": jobs,
+    "exports": exports,
 }
 
 # ---------------------------------------------------------------- text
@@ -183,6 +231,63 @@ def _section(name: str, kind: type[BaseModel], owner: str = "", known: Iterable[
     if refused:
         parts.append(f"Known, but refused with a message in this version: {', '.join(f'`{key}`' for key in refused)}.")
     return "\n\n".join(parts)
+
+
+def _definition(kind: type) -> ast.ClassDef:
+    """Return the statement that defines a class."""
+    source = ast.parse(inspect.getsource(inspect.getmodule(kind) or kind))
+    return next(node for node in source.body if isinstance(node, ast.ClassDef) and node.name == kind.__name__)
+
+
+def _title(kind: type, node: ast.ClassDef) -> str:
+    bases = [ast.unparse(base) for base in node.bases if ast.unparse(base) != "Protocol"]
+    return f"### `{kind.__name__}`" + (f", a kind of {', '.join(f'`{base}`' for base in bases)}" if bases else "")
+
+
+def _fields_section(kind: type) -> str:
+    """Return title, sentence and table of fields of a dataclass, without those of its base."""
+    node = _definition(kind)
+    rows = []
+    for item, following in zip(node.body, [*node.body[1:], None], strict=True):
+        if not isinstance(item, ast.AnnAssign) or not isinstance(item.target, ast.Name):
+            continue
+        annotation = ast.unparse(item.annotation)
+        if annotation.startswith("ClassVar"):
+            continue
+        default = "required" if item.value is None else f"`{_made_by_factory(ast.unparse(item.value))}`"
+        rows.append((f"`{item.target.id}`", f"`{annotation}`", default, _docstring_after(following)))
+    parts = [_title(kind, node), inspect.getdoc(kind) or ""]
+    return "\n\n".join([*parts, table(("field", "type", "default", "meaning"), rows)] if rows else parts)
+
+
+def _docstring_after(node: ast.stmt | None) -> str:
+    """Return the sentences that stand below a field."""
+    match node:
+        case ast.Expr(value=ast.Constant(value=str(text))):
+            return " ".join(text.split())
+    return ""
+
+
+def _made_by_factory(text: str) -> str:
+    found = re.fullmatch(r"field\(default_factory=(\w+)\)", text)
+    return f"{found[1]}()" if found else text
+
+
+def _protocol_section(kind: type) -> str:
+    """Return title, sentence and methods of a protocol."""
+    node = _definition(kind)
+    lines = []
+    for item in node.body:
+        match item:
+            case ast.AnnAssign():
+                lines.append(ast.unparse(item))
+            case ast.FunctionDef():
+                lines += [f"@{ast.unparse(decorator)}" for decorator in item.decorator_list]
+                result = "" if item.returns is None else f" -> {ast.unparse(item.returns)}"
+                text = inspect.cleandoc(ast.get_docstring(item) or "")
+                body = "\n".join(f"    {line}".rstrip() for line in f'"""{text}"""'.splitlines())
+                lines.append(f"def {item.name}({ast.unparse(item.args)}){result}:\n{body}")
+    return "\n\n".join([_title(kind, node), inspect.getdoc(kind) or "", "```python\n" + "\n".join(lines) + "\n```"])
 
 
 def _default(text: str) -> str:

@@ -18,10 +18,20 @@ OF_MAKE = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES")
 for _name in (*USER_SETTINGS, *OF_MAKE):
     os.environ.pop(_name, None)
 
+# What `zoo-core` installs for every pytest; named here so that tests run from a source tree that was never installed.
+pytest_plugins = ("zoo_core.testing.pytest_plugin",)
+
 settings.register_profile("zoo", deadline=None, derandomize=True, database=None)
 settings.load_profile("zoo")
 
 LOCAL_HOSTS = ("127.0.0.1", "::1", "localhost", "0.0.0.0")  # noqa: S104 - recognised, not bound
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark checks as slow that a conformance class names in `slow_checks`."""
+    for item in items:
+        if getattr(item, "originalname", "") in getattr(getattr(item, "cls", None), "slow_checks", ()):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(autouse=True)

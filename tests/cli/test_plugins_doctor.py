@@ -44,8 +44,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def zoo(site: Path, *arguments: str) -> IsolatedRun:
-    return run_isolated(CALL, paths=[site], arguments=arguments)
+def zoo(site: Path, *arguments: str, **env: str) -> IsolatedRun:
+    return run_isolated(CALL, paths=[site], arguments=arguments, env={"ZOO_CONFIG_DIR": str(site / "none"), **env})
 
 
 def test_plugins_lists_working_and_broken_ones(site: Path) -> None:
@@ -70,7 +70,7 @@ def test_other_commands_work_beside_a_broken_plugin_and_mention_it(site: Path) -
     run = zoo(site, "list", "targets", "good")
     assert run.returncode == 0
     assert "good_board" in run.stdout
-    assert "warning:" in run.stderr
+    assert "warning: Plugin zoo-broken 0.3 could not be loaded" in run.stderr
     assert "zoo plugins" in run.stderr
 
 
@@ -86,6 +86,65 @@ def test_only_chosen_plugins_are_loaded(site: Path) -> None:
     assert {target["name"] for target in chosen["targets"]} == {"good_board", "host"}
     none = json.loads(zoo(site, "list", "targets", "--no-plugins", "--json").stdout)
     assert {target["name"] for target in none["targets"]} == {"host"}
+
+
+def test_disabled_plugin_is_listed_with_the_reason_until_it_is_enabled(site: Path, tmp_path: Path) -> None:
+    env = {"ZOO_CONFIG_DIR": str(tmp_path)}
+    run = zoo(site, "plugins", "disable", "zoo-broken", **env)
+    assert run.returncode == 0
+    assert run.stdout == "Plugin broken is now disabled.\n"
+    assert run.stderr == f"note: This is kept in {tmp_path / 'plugins.json'}\n"
+    listed = zoo(site, "plugins", "--strict-plugins", **env)
+    assert listed.returncode == 0, "what is not loaded is no problem"
+    table = {line.split()[0]: line.split()[3] for line in listed.stdout.splitlines()}
+    assert table["zoo-broken"] == "disabled"
+    reason = f"disabled in {tmp_path / 'plugins.json'}; to load it again: zoo plugins enable broken"
+    assert listed.stderr == f"note: Not loaded: broken ({reason}).\n"
+    assert zoo(site, "plugins", "disable", "broken", **env).stdout == "Plugin broken is already disabled.\n"
+    document = json.loads(zoo(site, "plugins", "enable", "broken", "--json", **env).stdout)
+    assert document == {
+        "schema_version": 1,
+        "plugins": ["broken"],
+        "state": "enabled",
+        "changed": True,
+        "disabled": [],
+        "file": str(tmp_path / "plugins.json"),
+    }
+    assert zoo(site, "plugins", "--strict-plugins", **env).returncode == 1
+
+
+def test_allow_list_outranks_the_disabled_plugins(site: Path, tmp_path: Path) -> None:
+    env = {"ZOO_CONFIG_DIR": str(tmp_path)}
+    zoo(site, "plugins", "disable", "good", **env)
+    assert "good_board" not in zoo(site, "list", "targets", **env).stdout
+    assert "good_board" in zoo(site, "list", "targets", "--plugins", "good", **env).stdout
+    run = zoo(site, "plugins", "enable", "good", ZOO_PLUGINS="good", **env)
+    assert "note: ZOO_PLUGINS is set and decides alone which plugins are loaded." in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"),
+    [
+        (["disable", "zoo-brokn"], 2, 'No installed plugin is named "zoo-brokn". Did you mean zoo-broken?'),
+        (["enable", "zoo-brokn"], 2, 'No installed plugin is named "zoo-brokn". Did you mean zoo-broken?'),
+        (["disable", "core"], 2, "Plugin core is part of zoo-core itself and cannot be disabled."),
+        (["disable"], 2, "Missing argument"),
+        (["disabel", "broken"], 2, 'zoo plugins has no command "disabel".'),
+    ],
+)
+def test_switch_that_makes_no_sense_is_refused(site: Path, arguments: list[str], code: int, text: str) -> None:
+    run = zoo(site, "plugins", *arguments)
+    assert run.returncode == code
+    assert text in run.stderr
+    assert not {"zoo_broken.plugin", "zoo_good.plugin"} & run.modules
+
+
+def test_damaged_list_of_disabled_plugins_is_told_and_ignored(site: Path, tmp_path: Path) -> None:
+    (tmp_path / "plugins.json").write_text("{")
+    run = zoo(site, "list", "targets", "good", ZOO_CONFIG_DIR=str(tmp_path))
+    assert run.returncode == 0
+    assert "good_board" in run.stdout
+    assert "warning: The list of disabled plugins is damaged" in run.stderr
 
 
 def test_doctor_finds_the_broken_plugin(site: Path) -> None:

@@ -100,7 +100,7 @@ class Folder:
     """Run the blocks of one page in a folder that holds the examples and nothing else."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path = self.here = path
         self.site = path / "site-packages"
         shutil.copytree(ROOT / "examples", path / "examples")
 
@@ -122,6 +122,13 @@ class Folder:
         match command.words:
             case ["zoo", *arguments]:
                 printed = self.execute([sys.executable, "-m", "zoo_core", *arguments], block)
+            case ["cd", folder]:
+                self.here = self.here / folder
+                printed = Printed()
+            case ["pytest", *arguments]:
+                printed = self.execute([sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments], block)
+            case ["python", *arguments]:
+                printed = self.execute([sys.executable, *arguments], block)
             case ["make", *arguments]:
                 printed = self.make(arguments, block)
             case ["pip", "install", folder]:
@@ -156,7 +163,7 @@ class Folder:
         environment = {**os.environ, "PYTHONPATH": str(self.site), "MAKEFLAGS": ""}
         done = subprocess.run(
             command,
-            cwd=self.path,
+            cwd=self.here,
             env=environment,
             capture_output=True,
             text=True,

@@ -124,7 +124,6 @@ def test_a_section_that_no_service_reads_is_left_alone(load, write):
 
 
 REFUSED = [
-    ("training.log_wandb=True", "Weights & Biases is not available"),
     ("training.tta=3", "one of 0, 2"),
     ("training.amp_impl=apex", "no longer maintained"),
     ("training.lr_scheduler.epoch_repeats=1.5", "whole number"),

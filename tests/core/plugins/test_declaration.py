@@ -1,10 +1,13 @@
 """Check that each declared object is judged alone."""
 
+import dataclasses
 from types import MappingProxyType
 
 import pytest
 
 from zoo_core import DatasetSpec, LazyRef, ModelSpec, TargetSpec, TaskSpec, TrackerSpec, TrainerSpec
+from zoo_core.plugins import declaration
+from zoo_core.plugins.catalog import SPEC_TYPES
 from zoo_core.plugins.declaration import spec_fault
 
 REF = LazyRef("builders:build")
@@ -20,8 +23,9 @@ MODEL = {"name": "acme_net", "task": "sorting", "summary": "A model.", "build": 
         ({"summary": " "}, "model acme_net: the summary must be one line that is not empty"),
         ({"summary": "two\nlines"}, "the summary must be one line"),
         ({"aliases": ("fine-1.0", "not fine")}, 'alias "not fine" is not'),
-        ({"aliases": None}, "fields of wrong types (TypeError"),
-        ({"name": 5}, "fields of wrong types (TypeError"),
+        ({"aliases": None}, "aliases must be tuple[str, ...], not None"),
+        ({"aliases": "net"}, "aliases must be tuple[str, ...], not 'net'"),
+        ({"name": 5}, "model 5: name must be str, not 5"),
         ({"build": print}, 'build must be LazyRef("package.module:attribute"), not builtin_function_or_method'),
         ({"config": None}, "config must be LazyRef"),
         ({"family": "timm"}, "family must be LazyRef"),
@@ -31,6 +35,29 @@ def test_faulty_model_is_described(changes, text):
     fault = spec_fault(ModelSpec(**{**MODEL, **changes}), "zoo_models", ModelSpec)
     assert fault is not None
     assert text in fault
+
+
+@pytest.mark.parametrize("kind", SPEC_TYPES.values())
+def test_every_field_of_a_spec_is_checked(kind):
+    references = ("LazyRef[", "Mapping[str, LazyRef[")  # with a check of their own
+    fields = {field.name: str(field.type) for field in dataclasses.fields(kind)}
+    checked = set(declaration._TYPES)
+    unchecked = {name: text for name, text in fields.items() if text not in checked and not text.startswith(references)}
+    assert unchecked == {}
+
+
+def test_fields_of_wrong_types_are_told_together():
+    fault = str(spec_fault(ModelSpec(**{**MODEL, "task": None, "licence": 2}), "zoo_models", ModelSpec))
+    assert fault == "model acme_net: task must be str, not None; model acme_net: licence must be str, not 2"
+
+
+def test_field_whose_text_fails_is_described():
+    class Evil:
+        def __repr__(self):
+            raise ValueError("no text")
+
+    fault = str(spec_fault(ModelSpec(**{**MODEL, "task": Evil()}), "zoo_models", ModelSpec))
+    assert fault == "zoo_models gave a ModelSpec with fields of wrong types (ValueError: no text)"
 
 
 def test_all_faults_of_one_spec_are_told_together():

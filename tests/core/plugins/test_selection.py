@@ -43,7 +43,7 @@ def test_disabled_plugin_is_listed_but_not_imported(site):
     site.add("zoo-acme", "raise ValueError\n")
     catalog = site.catalog(only=())
     report = catalog.plugin("zoo-acme")
-    assert (report.status, report.cause, report.version) == ("disabled", None, "0.3")
+    assert (report.status, report.cause, report.version) == ("disabled", "left out by --plugins", "0.3")
     assert catalog.problems == ()
     with pytest.raises(UserError, match=r"not loaded on your request: .*zoo-acme"):
         catalog.models.get("acme_net")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -25,6 +26,23 @@ class ZooError(Exception):
     def __str__(self) -> str:
         """Return the message followed by the hint, each on its own line."""
         return self.message if self.hint is None else f"{self.message}\n{self.hint}"
+
+
+class ZooDeprecationWarning(DeprecationWarning):
+    """Tell authors of plugins that something they use goes away with a coming version."""
+
+
+def warn_deprecated(old: str, instead: str, removed_in: str, *, stacklevel: int = 1) -> None:
+    """Warn that something goes out of use.
+
+    Args:
+        old: What is used, as its user writes it.
+        instead: What to use in its place.
+        removed_in: First version that no longer has it.
+        stacklevel: Whose line the warning names: 1 that of the function that calls this one, 2 that of its caller.
+    """
+    message = f"{old} is deprecated and goes away in zoo-core {removed_in}; use {instead}."
+    warnings.warn(ZooDeprecationWarning(message), stacklevel=stacklevel + 1)
 
 
 class UserError(ZooError):

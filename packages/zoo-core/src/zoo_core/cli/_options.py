@@ -35,14 +35,21 @@ SHARED = tuple(inspect.signature(_shared, eval_str=True).parameters.values())
 
 
 def shared_options(function: Command[P]) -> Callable[..., None]:
-    """Give a command the shared options; it receives them as a `Session`, its first argument."""
-    own = tuple(inspect.signature(function, eval_str=True).parameters.values())[1:]
+    """Give a command the shared options; it receives them as a `Session`, its first argument.
+
+    A command that has an argument `context` of its own receives typer's as well.
+    """
+    own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
     context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+    wants_context = context.name in {parameter.name for parameter in own}
+    own = [parameter for parameter in own if parameter.name != context.name]
 
     @functools.wraps(function)
     def command(*, context: typer.Context, **values: Any) -> None:
         session = context.ensure_object(Session)
         session.update(**{parameter.name: values.pop(parameter.name) for parameter in SHARED})
+        if wants_context:
+            values["context"] = context
         function(session, **values)  # type: ignore[call-arg]  # values come from the signature given below
 
     keyword_only = (parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own)

@@ -8,9 +8,10 @@ import shutil
 import sys
 import textwrap
 import traceback
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
-from typing import Any, Literal, TextIO
+from typing import Any, TextIO
 
 import typer
 
@@ -19,14 +20,14 @@ from zoo_core.errors import EXIT_INTERNAL, ConfigError, ConfigIssue, ZooError
 SCHEMA_VERSION = 1
 """Version of every JSON document; raised when a key changes its meaning or goes away."""
 
-UNLIMITED = 10_000
-"""Width of tables that are read by programs: nothing is wrapped."""
 GAP = 2
 """Blanks between two columns."""
 MESSAGE_INDENT = " " * 2
 ISSUE_INDENT = " " * 6
 LEAST_WRAPPED = 40
 """Characters that a column of sentences should have at least."""
+LEAST_FOLDED = 10
+"""Characters down to which a column of sentences gives way before names are broken."""
 
 
 def emit_text(text: str = "") -> None:
@@ -74,38 +75,111 @@ def emit_table(
         spare: Columns to leave out of a terminal that is too narrow, the first to go first.
         styles: Colours of cells by their whole text, such as `{"broken": "red"}`.
     """
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    terminal = sys.stdout.isatty()
-    colours: Literal["auto"] | None = "auto" if _coloured(sys.stdout) else None
-    console = Console(width=None if terminal else UNLIMITED, color_system=colours, highlight=False)
-    kept, cells = _fit(columns, [list(row) for row in rows], console.width, wrap=wrap, spare=spare)
-    lines, padding = (box.SIMPLE_HEAD, GAP - 1) if terminal else (None, GAP)
-    table = Table(box=lines, pad_edge=False, padding=(0, padding, 0, 0), show_edge=False)
-    for title in kept:
-        justify: Literal["left", "right"] = "right" if title in right else "left"
-        table.add_column(title, justify=justify, no_wrap=title not in wrap, overflow="fold", header_style="bold")
-    for row in cells:
-        table.add_row(*(Text(cell, style=(styles or {}).get(cell, "")) for cell in row))
-    with console.capture() as captured:
-        console.print(table)
-    typer.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+    cells = [list(columns), *(list(row) for row in rows)]
+    width: int | None = None
+    if sys.stdout.isatty():
+        width = shutil.get_terminal_size().columns
+        cells = _without_spare(cells, width, wrap=wrap, spare=spare)
+    texts = [[[line.rstrip() for line in cell.split("\n")] for cell in row] for row in cells]
+    widths = [max(_room(line) for cell in column for line in cell) for column in zip(*texts, strict=True)]
+    titles = cells[0]
+    if width is not None and sum(widths) + GAP * (len(widths) - 1) > width:
+        widths = _narrowed(widths, width, {index for index, title in enumerate(titles) if title in wrap})
+        texts = [[_broken(cell, widths[index]) for index, cell in enumerate(row)] for row in texts]
+    places = {index for index, title in enumerate(titles) if title in right}
+    painted = [dict.fromkeys(range(len(titles)), "bold"), *(_styles_of(row, styles) for row in cells[1:])]
+    lines = [line for row, paints in zip(texts, painted, strict=True) for line in _row(row, widths, places, paints)]
+    if width is not None:
+        lines.insert(max(map(len, texts[0])), _rule() * (sum(widths) + GAP * (len(widths) - 1)))
+    typer.echo("\n".join(lines))
 
 
-def _fit(
-    columns: Sequence[str], rows: list[list[str]], width: int, *, wrap: Collection[str], spare: Sequence[str]
-) -> tuple[list[str], list[list[str]]]:
+def _without_spare(
+    cells: Sequence[Sequence[str]], width: int, *, wrap: Collection[str], spare: Sequence[str]
+) -> list[list[str]]:
+    """Leave spare columns out, the first to go first, until the rest has room in a terminal."""
+    columns = cells[0]
     kept = list(range(len(columns)))
-    longest = [max([len(title), *(len(row[index]) for row in rows)]) for index, title in enumerate(columns)]
+    longest = [max(len(row[index]) for row in cells) for index in kept]
     needed = [min(size, LEAST_WRAPPED) if title in wrap else size for title, size in zip(columns, longest, strict=True)]
     for title in spare:
         if sum(needed[index] + GAP for index in kept) - GAP <= width:
             break
         kept.remove(list(columns).index(title))
-    return [columns[index] for index in kept], [[row[index] for index in kept] for row in rows]
+    return [[row[index] for index in kept] for row in cells]
+
+
+def _narrowed(widths: Sequence[int], width: int, wrapped: Collection[int]) -> list[int]:
+    """Take room from the widest columns that may be wrapped, and from the others when that is not enough."""
+    found = list(widths)
+    for group, least in ((wrapped, LEAST_FOLDED), (range(len(found)), 1)):
+        while sum(found) + GAP * (len(found) - 1) > width:
+            widest = max(group, key=found.__getitem__, default=None)
+            if widest is None or found[widest] <= least:
+                break
+            found[widest] -= 1
+    return found
+
+
+def _broken(lines: Sequence[str], width: int) -> list[str]:
+    """Break lines between words, and inside words that are longer than a line."""
+    found: list[str] = []
+    for line in lines:
+        if _room(line) <= width:
+            found.append(line)
+            continue
+        found.append("")
+        for word in line.split():
+            if found[-1] and _room(found[-1]) + 1 + _room(word) <= width:
+                found[-1] += f" {word}"
+                continue
+            if found[-1]:
+                found.append("")
+            for letter in word:
+                if found[-1] and _room(found[-1]) + _room(letter) > width:
+                    found.append("")
+                found[-1] += letter
+    return found
+
+
+def _styles_of(row: Sequence[str], styles: Mapping[str, str] | None) -> Mapping[int, str]:
+    if not styles:
+        return {}
+    return {index: styles[cell] for index, cell in enumerate(row) if cell in styles}
+
+
+def _row(
+    row: Sequence[Sequence[str]], widths: Sequence[int], right: Collection[int], paints: Mapping[int, str]
+) -> Iterator[str]:
+    """Yield the lines of a row, columns under each other."""
+    coloured = bool(paints) and _coloured(sys.stdout)
+    for line in zip_longest(*row, fillvalue=""):
+        parts = []
+        for index, (text, width) in enumerate(zip(line, widths, strict=True)):
+            blank = " " * (width - _room(text))
+            shown = _styled(text, paints[index]) if coloured and text and index in paints else text
+            parts.append(blank + shown if index in right else shown + blank)
+        yield (" " * GAP).join(parts).rstrip()
+
+
+def _styled(text: str, style: str) -> str:
+    return typer.style(text, bold=True) if style == "bold" else typer.style(text, fg=style)
+
+
+def _rule() -> str:
+    return "─" if (sys.stdout.encoding or "").lower().startswith("utf") else "-"
+
+
+def _room(text: str) -> int:
+    """Return how many columns of a terminal a text takes."""
+    if text.isascii():
+        return len(text)
+    import unicodedata
+
+    return sum(
+        0 if unicodedata.combining(letter) else 1 + (unicodedata.east_asian_width(letter) in {"W", "F"})
+        for letter in text
+    )
 
 
 def emit_warning(text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,9 @@ from zoo_core.errors import UserError
 if TYPE_CHECKING:
     from zoo_core.plugins import PluginSelection
     from zoo_core.plugins.catalog import Catalog
+
+MOST_TOLD = 5
+"""Problems of plugins that a command shows which is about something else."""
 
 
 @dataclass(slots=True)
@@ -24,6 +28,7 @@ class Session:
     debug: bool = False
     run_dir: Path | None = None
     """Folder of the run under way, named when the user interrupts it."""
+    _told: bool = False
 
     def update(self, *, json: bool, plugins: str | None, no_plugins: bool, strict_plugins: bool, debug: bool) -> None:
         """Take the options of one place of the command line; those given elsewhere stay.
@@ -46,11 +51,14 @@ class Session:
         from zoo_core.plugins import PluginSelection
 
         if self.no_plugins:
-            return PluginSelection(only=())
+            return PluginSelection(only=(), source="--no-plugins")
         return None if self.plugins is None else PluginSelection(only=self.plugins)
 
-    def catalog(self) -> Catalog:
-        """Load the selected plugins and return what they offer.
+    def catalog(self, *, tell: bool = True) -> Catalog:
+        """Load the selected plugins, say what is wrong with them, and return what they offer.
+
+        Args:
+            tell: Whether to print the problems, for commands that do not show them themselves.
 
         Raises:
             PluginError: With `--strict-plugins`, when any of them has a problem.
@@ -60,4 +68,19 @@ class Session:
         catalog = get_catalog(self.selection())
         if self.strict_plugins:
             catalog.require_sound()
+        if tell and not self._told:
+            self._told = True
+            _tell(catalog.problems)
         return catalog
+
+
+def _tell(problems: Sequence[str]) -> None:
+    from zoo_core.cli import _output as output
+
+    for problem in problems[:MOST_TOLD]:
+        output.emit_warning(problem)
+    if len(problems) > MOST_TOLD:
+        count = len(problems) - MOST_TOLD
+        output.emit_warning(f"{count} more problem{'s' if count > 1 else ''} with plugins. See: zoo plugins")
+    elif problems:
+        output.emit_note("See every problem with plugins: zoo plugins")

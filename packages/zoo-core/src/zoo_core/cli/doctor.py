@@ -70,7 +70,7 @@ def doctor(
     ] = None,
 ) -> None:
     """Examine this installation and every plugin of it."""
-    catalog = session.catalog()
+    catalog = session.catalog(tell=False)
     if name is None:
         _examine_all(session, catalog)
     else:
@@ -124,7 +124,7 @@ def _plugin(report: PluginReport) -> Check:
     if report.status == BROKEN:
         return Check(label, BROKEN, f"{report.label}: {report.cause}", f"See: zoo doctor {report.name}")
     if report.status == DISABLED:
-        return Check(label, DISABLED, f"{report.label}: not loaded on your request")
+        return Check(label, DISABLED, f"{report.label}: {report.cause}")
     heavy = f", imports {', '.join(report.heavy_modules)}" if report.heavy_modules else ""
     return Check(label, OK, f"{report.label}: loaded in {report.import_seconds * 1000:.0f} ms{heavy}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -55,14 +56,14 @@ def list_components(
     ] = False,
 ) -> None:
     """List what is installed: models, datasets, targets and more."""
-    from zoo_core.cli._component import component_document
-
     catalog = session.catalog()
     registry = catalog.registry(kind)
     if task is not None:
         task = catalog.tasks.get(task).name
     found = registry.find(_as_pattern(pattern), task, families=families)
     if session.json:
+        from zoo_core.cli._component import component_document
+
         output.emit_json({f"{registry.kind}s": [component_document(entry) for entry in found]})
         return
     if found:
@@ -83,17 +84,14 @@ def _remark(catalog: Catalog, kind: str, *, searched: bool) -> None:
     members = [entry.name for entry in catalog.registry(kind) if getattr(entry.spec, "family", None) is not None]
     if members and not searched:
         output.emit_note(f"Members of {', '.join(members)} are not searched; add --families to list them too.")
-    if catalog.problems:
-        count = len(catalog.problems)
-        output.emit_warning(f"{count} problem{'s' if count > 1 else ''} with plugins. See: zoo plugins")
 
 
 def _table(kind: str, found: Sequence[Resolved[Any]]) -> tuple[list[str], list[list[str]]]:
-    names = [entry.name for entry in found]
+    names = Counter(entry.name for entry in found)
     extra = EXTRA.get(kind, ())
     rows = []
     for entry in found:
-        shown = entry.name if names.count(entry.name) == 1 else entry.qualified
+        shown = entry.name if names[entry.name] == 1 else entry.qualified
         rows.append([shown, *(_cell(entry.spec, title) for title in extra), entry.spec.summary, entry.distribution])
     return ["NAME", *extra, "SUMMARY", "PLUGIN"], rows
 

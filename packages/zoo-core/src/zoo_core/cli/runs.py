@@ -1,4 +1,4 @@
-"""Own `zoo runs`: the runs that were carried out, one in detail, several side by side."""
+"""Own `zoo runs`: the runs that were carried out, one in detail, several side by side, one sent to a tracker."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, cls=CommandGroup)
 
 @app.callback()
 def runs() -> None:
-    """List, show or compare the runs that were carried out."""
+    """List, show, compare or publish the runs that were carried out."""
 
 
 @app.command(name="list", cls=PlainCommand)
@@ -130,6 +130,37 @@ def compare(
         output.emit_json({"comparison": asdict(comparison)})
         return
     _print_comparison(comparison)
+
+
+@app.command(cls=PlainCommand)
+@shared_options
+def publish(
+    session: Session,
+    *,
+    run_dir: RunDir,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[KEY=VALUE]...", help="Values that hold for the sending, such as mlflow.uri=ADDRESS."),
+    ] = None,
+    to: Annotated[
+        str,
+        typer.Option("--to", metavar="TRACKER", help="Tracker, as listed by: zoo list trackers", show_default=False),
+    ],
+    again: Annotated[bool, typer.Option("--again", help="Send everything, as a new record.")] = False,
+) -> None:
+    """Send a run to a tracker that has not been told of it, or not of everything."""
+    from zoo_core.reporting.trackers.publish import publish_run
+    from zoo_core.runs import store
+
+    record = store.read_run(run_dir)
+    tracker = session.catalog().trackers.resolve(to)
+    sent = publish_run(tracker, run_dir.absolute(), record.manifest, overrides or (), again=again)
+    if session.json:
+        output.emit_json({"publication": asdict(sent)})
+    elif sent.events:
+        output.emit_text(f"{sent.tracker} has taken {sent.events} events of {output.short_path(run_dir)}")
+    else:
+        output.emit_note(f"{sent.tracker} has everything of this run already; --again sends it as a new record.")
 
 
 def _progress(record: RunRecord) -> str:

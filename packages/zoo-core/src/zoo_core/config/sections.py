@@ -20,6 +20,7 @@ from zoo_core.config.callback_sections import (
     ReduceOnPlateauSection,
 )
 from zoo_core.config.limits import (
+    Address,
     ExistingDir,
     ExistingFile,
     ExistingPath,
@@ -89,7 +90,7 @@ class ModelSection(Section):
     """Name as listed by `zoo list models`."""
     model_path: ExistingFile | None = None
     """`.pt`, `.pth`, `.pth.tar` weights or an `.onnx` graph."""
-    model_url: str | None = None
+    model_url: Address | None = None
     """Address of such a file; an `http(s)` address given as `model_path` comes here."""
     model_type: str | None = None
     """Family of the output decoding, where a use case has several."""
@@ -378,8 +379,8 @@ class ToolsSection(Section):
 class MlflowSection(Section):
     """Locate the MLflow records."""
 
-    uri: str | None = None
-    """Address or folder of the records."""
+    uri: Address | None = None
+    """Address or folder of the records; MLflow takes a login from `MLFLOW_TRACKING_USERNAME` and `..._PASSWORD`."""
 
 
 class HydraRunSection(Section):

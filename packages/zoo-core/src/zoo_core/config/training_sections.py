@@ -89,7 +89,8 @@ class TrainingSection(Section):
     frozen_layers: IndexList | None = None
     """Layers that are not trained, by Python indices: `(0:-1)`, `(8, 110:121, -1)`."""
     resume_training_from: ExistingFile | None = None
-    """Last checkpoint of an earlier training, holding optimizer and epoch; `epochs` may be another number."""
+    """Last checkpoint of an earlier training, holding optimizer and epoch, or the folder of its run; `epochs` may be
+    another number."""
     trained_model_path: Path | None = None
     """Copy the best weights to this path at the end, for the next step of a training in several steps."""
     amp: bool = False
@@ -118,11 +119,8 @@ class TrainingSection(Section):
     """Wait for the GPU after every step."""
     tta: Literal[0, 2] = 0
     """With 2, validation averages the outputs for each image and its mirror image."""
-    log_wandb: Annotated[
-        bool,
-        only(False, "Weights & Biases is not available; training.log_tb: True writes TensorBoard events"),
-    ] = False
-    """Only False: Weights & Biases is not available."""
+    log_wandb: bool = False
+    """Log to Weights & Biases; needs the package wandb, and a login unless `WANDB_MODE` is `offline`."""
     log_tb: bool = False
     """Write TensorBoard events into the folder `general.logs_dir` of the run; needs the package tensorboard."""
     validation_epochs: PositiveInt = 1

@@ -25,12 +25,12 @@ __all__ = [
 def get_catalog(selection: PluginSelection | None = None) -> Catalog:
     """Return the catalogue of the installed plugins, built once per selection and process.
 
-    `ZOO_PLUGINS` holds where the selection names no allow list.
+    Where the selection names no allow list, `ZOO_PLUGINS` holds; without that, the user's file of disabled plugins.
 
     Raises:
         UserError: When the selection asks for a plugin that is not installed.
     """
-    return _cached((selection or PluginSelection()).with_environment())
+    return _cached((selection or PluginSelection()).with_environment().with_user_file())
 
 
 @cache

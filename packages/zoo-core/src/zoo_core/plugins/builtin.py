@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from zoo_core.hookspecs import hookimpl
 from zoo_core.lazy import LazyRef
-from zoo_core.specs import BENCHMARK, INFER, QuantizerSpec, TargetSpec, TrainerSpec
+from zoo_core.specs import BENCHMARK, INFER, QuantizerSpec, TargetSpec, TrackerSpec, TrainerSpec
 
 zoo_api = 1
 
@@ -41,4 +41,30 @@ def zoo_targets() -> Iterator[TargetSpec]:
         summary="This machine, through onnxruntime.",
         build=LazyRef("zoo_core.inference.host:build", extra="zoo-core[onnx]"),
         abilities=frozenset({BENCHMARK, INFER}),
+    )
+
+
+@hookimpl
+def zoo_trackers() -> Iterator[TrackerSpec]:
+    """Declare the experiment trackers that users of ST's services know."""
+    package = "zoo_core.reporting.trackers"
+    yield TrackerSpec(
+        name="tensorboard",
+        summary="TensorBoard event files in the run folder; on with training.log_tb.",
+        build=LazyRef(f"{package}.tensorboard_tracker:build", extra="tensorboard"),
+    )
+    yield TrackerSpec(
+        name="mlflow",
+        summary="MLflow server or folder; on with mlflow.uri where MLflow is installed.",
+        build=LazyRef(f"{package}.mlflow_tracker:build", extra="zoo-core[mlflow]"),
+    )
+    yield TrackerSpec(
+        name="clearml",
+        summary="ClearML task; on where a clearml.conf exists or CLEARML_OFFLINE_MODE is set.",
+        build=LazyRef(f"{package}.clearml_tracker:build", extra="zoo-core[clearml]"),
+    )
+    yield TrackerSpec(
+        name="wandb",
+        summary="Weights & Biases; on with training.log_wandb, offline with WANDB_MODE=offline.",
+        build=LazyRef(f"{package}.wandb_tracker:build", extra="zoo-core[wandb]"),
     )

@@ -136,8 +136,9 @@ def _notes(reports: Iterable[PluginReport]) -> tuple[str, ...]:
     facts = tuple(reports)
     broken = [problem for report in facts if report.status == BROKEN for problem in report.problems]
     disabled = sorted({report.distribution for report in facts if report.status == DISABLED})
-    left_out = [f"Installed but not loaded on your request: {', '.join(disabled)}"] if disabled else []
-    return (*broken, *left_out)
+    if not disabled:
+        return tuple(broken)
+    return (*broken, f"Installed but not loaded on your request: {', '.join(disabled)} (zoo plugins says why)")
 
 
 def _homeless(registries: dict[str, Registry[Any]]) -> list[str]:

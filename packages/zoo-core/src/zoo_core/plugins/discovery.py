@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from importlib import metadata
 
@@ -12,6 +12,7 @@ from zoo_core.names import suggest
 from zoo_core.plugins.registry import canonical_distribution
 
 BUILTIN_MODULE = "zoo_core.plugins.builtin"
+UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,11 +84,11 @@ def guess_plugin(name: str, spellings: Iterable[str]) -> str:
 
 
 def _source(entry_point: metadata.EntryPoint) -> PluginSource:
-    dist = entry_point.dist
+    headers = _headers(entry_point.dist)
     return PluginSource(
         name=entry_point.name,
-        distribution=_or_unknown(lambda: dist.name if dist is not None else None),
-        version=_or_unknown(lambda: dist.version if dist is not None else None),
+        distribution=headers.get("name") or UNKNOWN,
+        version=headers.get("version") or UNKNOWN,
         entry_point=entry_point,
     )
 
@@ -100,12 +101,20 @@ def _builtin() -> PluginSource:
     return PluginSource(name="core", distribution="zoo-core", version=__version__, entry_point=entry_point)
 
 
-def _or_unknown(read: Callable[[], str | None]) -> str:
-    """Return a field of a distribution's metadata; a damaged installation is no reason to stop."""
+def _headers(dist: metadata.Distribution | None) -> dict[str, str]:
+    """Return the first lines of a distribution's metadata by name; a damaged installation is no reason to stop.
+
+    `Distribution.name` and `.version` parse the whole file each, with the page of the project that it ends with.
+    """
+    if dist is None:
+        return {}
     try:
-        return read() or "unknown"
+        text = dist.read_text("METADATA") or dist.read_text("PKG-INFO") or ""
     except Exception:  # noqa: BLE001 - importlib.metadata fails in many ways on damaged metadata
-        return "unknown"
+        return {}
+    lines = text.partition("\n\n")[0].splitlines()
+    pairs = (line.partition(":") for line in lines if not line.startswith((" ", "\t")))
+    return {name.lower(): value.strip() for name, colon, value in pairs if colon}
 
 
 def _made_unique(sources: Iterable[PluginSource]) -> tuple[PluginSource, ...]:

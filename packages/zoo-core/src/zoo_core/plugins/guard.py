@@ -14,7 +14,7 @@ def describe_error(error: BaseException) -> str:
     """Return `Type: text` of an exception on one line, even when its own text cannot be had."""
     try:
         text = " ".join(str(error).split())
-    except Exception:  # noqa: BLE001 - the `__str__` of a foreign exception may do anything
+    except (Exception, SystemExit):  # noqa: BLE001 - the `__str__` of a foreign exception may do anything
         text = "(its text could not be read)"
     if len(text) > MAX_ERROR_CHARACTERS:
         text = f"{text[:MAX_ERROR_CHARACTERS]}..."

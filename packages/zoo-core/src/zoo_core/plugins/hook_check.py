@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import pluggy
@@ -21,6 +22,12 @@ def make_manager() -> pluggy.PluginManager:
     return manager
 
 
+@cache
+def _probe() -> pluggy.PluginManager:
+    """Return the manager that plugins are tried in; it is empty again after each trial."""
+    return make_manager()
+
+
 def hook_faults(plugin: object, distribution: str) -> tuple[str, ...]:
     """Return one sentence per hook of a plugin that could never work as its author meant it.
 
@@ -33,7 +40,7 @@ def hook_faults(plugin: object, distribution: str) -> tuple[str, ...]:
 
 
 def _faults(plugin: object) -> Iterator[str]:
-    manager = make_manager()
+    manager = _probe()
     for attribute in dir(plugin):
         options = manager.parse_hookimpl_opts(plugin, attribute)
         if options is None:
@@ -69,10 +76,13 @@ def _argument_faults(hook: str, function: Callable[..., Any], known: tuple[str, 
 
 
 def _pluggy_faults(plugin: object) -> Iterator[str]:
-    """Let pluggy itself register the plugin in a manager of its own, as a net for what else there is."""
-    manager = make_manager()
+    """Let pluggy itself register the plugin, as a net for what else there is."""
+    manager = _probe()
     try:
         manager.register(plugin)
         manager.check_pending()
     except (pluggy.PluginValidationError, ValueError) as error:
         yield f"is refused by pluggy: {' '.join(str(error).split())}"
+    finally:
+        if manager.is_registered(plugin):
+            manager.unregister(plugin)

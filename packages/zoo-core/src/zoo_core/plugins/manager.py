@@ -17,10 +17,12 @@ from zoo_core.plugins.declaration import Declared, read_declarations
 from zoo_core.plugins.discovery import PluginSource, discover, shared_names
 from zoo_core.plugins.guard import describe_error
 from zoo_core.plugins.hook_check import hook_faults, make_manager
+from zoo_core.plugins.printing import PrintWatch, led_to_stderr
 from zoo_core.plugins.registry import Resolved
 from zoo_core.plugins.relay import LifeCycleRelay
 from zoo_core.plugins.report import BROKEN, DISABLED, OK, PluginReport
 from zoo_core.plugins.selection import PluginSelection
+from zoo_core.plugins.waiting import SLOW_SECONDS, Overseer
 from zoo_core.specs import API_VERSION, Spec
 
 HEAVY_MODULES = frozenset(
@@ -51,11 +53,13 @@ def build_catalog(
     admitted = [source for source in sources if chosen.admits(source)]
     problems.extend(shared_names(admitted))
     loader = _Loader()
-    for source in sources:
-        if source in admitted:
-            loader.load(source)
-        else:
-            loader.reports.append(_report(source, status=DISABLED))
+    with Overseer() as overseer, led_to_stderr() as prints:
+        for source in sources:
+            if refusal := chosen.refusal(source):
+                loader.reports.append(_report(source, status=DISABLED, findings=_Findings(cause=refusal)))
+            else:
+                overseer.begin(source)
+                loader.load(source, prints)
     for report in loader.reports:
         problems.extend(report.problems)
     labels = {report.name: report.label for report in loader.reports}
@@ -91,21 +95,19 @@ class _Loader:
         self.entries: list[Resolved[Any]] = []
         self._taken: set[tuple[str, str, str]] = set()
 
-    def load(self, source: PluginSource) -> None:
+    def load(self, source: PluginSource, prints: PrintWatch) -> None:
         """Import one plugin, check its hooks, take over what it declares, and report on it."""
         findings = _Findings()
-        with _watch(findings), contextlib.redirect_stdout(sys.stderr):
+        with _watch(findings):
             try:
                 self._load(source, findings)
-            except (Exception, SystemExit) as error:  # noqa: BLE001 - a module may fail, or leave, in any way
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # noqa: BLE001 - a module may fail, or leave, in any way
                 cause = describe_error(error)
                 sentence = f"Plugin {source.label} could not be loaded ({cause})."
                 findings.broken(cause, f"{sentence} {_see_doctor(source)}", traceback.format_exc())
-        if findings.heavy:
-            heavy = ", ".join(findings.heavy)
-            findings.problems.append(
-                f"{source.module} imports {heavy} ({findings.seconds:.1f} s); move it behind LazyRef"
-            )
+        findings.problems.extend(_bad_manners(source, findings, printed=prints.printed()))
         self.reports.append(_report(source, status=OK if findings.cause is None else BROKEN, findings=findings))
 
     def _load(self, source: PluginSource, findings: _Findings) -> None:
@@ -153,6 +155,19 @@ def _watch(findings: _Findings) -> Iterator[None]:
     finally:
         findings.seconds = time.perf_counter() - start
         findings.heavy = tuple(sorted((HEAVY_MODULES & sys.modules.keys()) - before))
+
+
+def _bad_manners(source: PluginSource, findings: _Findings, *, printed: bool) -> Iterator[str]:
+    """Yield a sentence per habit that disturbs every command, though all of the plugin may work."""
+    if findings.heavy:
+        yield f"{source.module} imports {', '.join(findings.heavy)} ({findings.seconds:.1f} s); move it behind LazyRef"
+    elif findings.seconds >= SLOW_SECONDS:
+        yield (
+            f"{source.module} took {findings.seconds:.1f} s to load, and every command waits for it; "
+            "move what takes long behind LazyRef"
+        )
+    if printed:
+        yield f"{source.module} prints to standard output while it is loaded; a plugin module only declares"
 
 
 def _see_doctor(source: PluginSource) -> str:

@@ -29,7 +29,7 @@ class PluginReport:
     provides: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Names by kind: `{"models": ("acme_net",)}`."""
     cause: str | None = None
-    """Why the plugin is broken, in one line."""
+    """Why the plugin is broken or disabled, in one line."""
     traceback: str | None = None
     problems: tuple[str, ...] = ()
     """Everything a user should know about the plugin, each a whole sentence with its cure."""

@@ -22,18 +22,28 @@ class Stage:
 
 
 class Tracker(Protocol):
-    """Receive the events of a run."""
+    """Receive the events of a run.
+
+    All calls come from one thread, which is not the one that computes, and in the order of the events. An exception
+    ends the telling: it is shown in one line, the run goes on, and `zoo runs publish` can send the events later.
+    """
 
     def log_parameters(self, parameters: Mapping[str, Any]) -> None:
-        """Take the resolved configuration."""
+        """Take the resolved configuration: one value per dotted key such as `training.epochs`, without secrets.
+
+        Values are texts, numbers, truth values, or lists of these. A run that goes on with other values calls again.
+        """
         ...
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Take named numbers, at an epoch when `step` is given."""
+        """Take named numbers, all finite, at an epoch counted from 1 when `step` is given.
+
+        An epoch that is trained again comes again; it and what was taken after it is then replaced.
+        """
         ...
 
     def log_file(self, path: Path) -> None:
-        """Take a file the run wrote."""
+        """Take a file the run wrote: a model, a figure, a table, a text."""
         ...
 
     def close(self) -> None:

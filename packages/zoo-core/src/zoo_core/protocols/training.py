@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -43,6 +43,11 @@ class TrainJob:
     """Name of the kept checkpoint of an epoch, without the suffixes of `last_path`, beside which it lies."""
     log_dir: Path | None = None
     """Folder for the files of trackers, such as TensorBoard events; below `work_dir` when absent."""
+    report: Callable[[int, Mapping[str, float]], None] | None = None
+    """Takes the numbers of an epoch, counted from 1, for the trackers of the run; only the first process calls it.
+
+    Names are as in `summary.csv`: `lr`, `train_<name>`, `val_<name>`. Epochs it knows already do no harm.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from zoo_core.protocols import Stage
 
 MANIFEST = "run.json"
 RESULT = "result.json"
+RESOLVED_CONFIG = "resolved_config.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class RunLayout:
     @property
     def resolved_config(self) -> Path:
         """Return the file with the complete configuration, defaults included."""
-        return self.root / "resolved_config.yaml"
+        return self.root / RESOLVED_CONFIG
 
     @property
     def hydra(self) -> Path:

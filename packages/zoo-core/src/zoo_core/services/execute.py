@@ -20,6 +20,7 @@ from zoo_core.services.context import RunContext
 from zoo_core.services.fingerprint import fingerprint_stage
 from zoo_core.services.plan import TRAINING, Plan, PlannedStage
 from zoo_core.services.table import SERVICES
+from zoo_core.services.tracking import recorded
 
 if TYPE_CHECKING:
     from zoo_core.plugins.catalog import Catalog
@@ -47,8 +48,9 @@ class Executor:
         with log_to(self.run.layout.log), disk_errors(self.run.layout.root):
             self.run.set_status("running")
             self._log_remarks()
-            records = tuple(self._run_stage(planned) for planned in self.plan.stages)
-            self.run.set_status("done")
+            with recorded(self.run, self.context, self.catalog):
+                records = tuple(self._run_stage(planned) for planned in self.plan.stages)
+                self.run.set_status("done")
         return records
 
     def follow(self) -> None:
@@ -76,6 +78,8 @@ class Executor:
         record = self._finished(stage, fingerprint)
         if record is None:
             record = self._compute(stage, service, model, fingerprint)
+        if self.context.events is not None:
+            self.context.events.end_stage(record)
         if record.artifact is not None:
             self.context.artifacts.append(record.artifact)
         return record
@@ -97,6 +101,8 @@ class Executor:
         folder.mkdir(parents=True, exist_ok=True)
         self.run.layout.result(stage).unlink(missing_ok=True)
         logger.info("Stage %s", stage.id)
+        if self.context.events is not None:
+            self.context.events.begin_stage(stage)
         self._tell("zoo_before_stage", stage=stage)
         started = time.monotonic()
         with self._failures(stage):
@@ -121,6 +127,8 @@ class Executor:
             status = "interrupted" if interrupted else "failed"
             text = "interrupted" if interrupted else f"{type(error).__name__}: {error}"
             logger.error("Stage %s: %s", stage.id, text, extra={"screen": False})
+            if self.context.events is not None:
+                self.context.events.fail_stage(stage, status)
             self._tell("zoo_on_stage_error", stage=stage, error=error)
             self._record_failure(stage, status, text)
             raise

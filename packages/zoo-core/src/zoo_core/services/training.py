@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -21,6 +22,7 @@ from zoo_core.services.context import RunContext
 from zoo_core.services.fingerprint import section_data
 from zoo_core.services.first_weights import first_model
 from zoo_core.services.metadata import hash_data
+from zoo_core.services.tracking import events_folder
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -91,7 +93,8 @@ class TrainingService:
             resume_from=resume_from,
             progress=context.progress,
             history=files.history,
-            log_dir=best.parent / files.events if files.events else context.layout.logs,
+            log_dir=events_folder(context),
+            report=None if context.events is None else partial(context.events.epoch, stage),
         )
         trainer_spec = context.require(context.selection.trainer, "training.trainer")
         started = time.monotonic()

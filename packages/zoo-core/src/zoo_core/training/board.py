@@ -1,15 +1,35 @@
-"""Own the TensorBoard events of a training, with the tags that users of ST's services know."""
+"""Own what takes the epochs of a training: the trackers of a run, or TensorBoard events with ST's tags without one."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from zoo_core.errors import MissingError
 from zoo_core.training.record import Row
 
 TRAIN, EVALUATION = "train_", "val_"
+
+
+class EpochBoard(Protocol):
+    """Take the numbers of every epoch."""
+
+    def write(self, row: Row) -> None:
+        """Take the numbers of one epoch."""
+        ...
+
+
+class Reporter:
+    """Hand every epoch to the run, which tells its trackers."""
+
+    def __init__(self, report: Callable[[int, Mapping[str, float]], None]) -> None:
+        self._report = report
+
+    def write(self, row: Row) -> None:
+        """Hand over the numbers of one epoch, counted from 1."""
+        self._report(int(row["epoch"]), {name: value for name, value in row.items() if name != "epoch"})
 
 
 class Board:
@@ -21,6 +41,16 @@ class Board:
         Raises:
             MissingError: When the package tensorboard is not installed.
         """
+        writer = self.require()
+        self._writer = writer(str(folder), purge_step=done + 1 if done else None)
+
+    @staticmethod
+    def require() -> Any:
+        """Return what writes event files.
+
+        Raises:
+            MissingError: When the package tensorboard is not installed.
+        """
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ModuleNotFoundError as error:
@@ -28,7 +58,7 @@ class Board:
             raise MissingError(
                 msg, hint="Install: pip install tensorboard   or set training.log_tb to False"
             ) from error
-        self._writer: Any = SummaryWriter(str(folder), purge_step=done + 1 if done else None)
+        return SummaryWriter
 
     def write(self, row: Row) -> None:
         """Write the numbers of one epoch."""

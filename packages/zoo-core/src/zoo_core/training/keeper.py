@@ -22,7 +22,7 @@ from zoo_core.data.loader import EvalLoader
 from zoo_core.protocols import TRAIN, ProgressTask, TrainJob
 from zoo_core.results import MetricValue
 from zoo_core.runs.files import write_atomically
-from zoo_core.training.board import Board
+from zoo_core.training.board import EpochBoard
 from zoo_core.training.checkpoint import save_weights
 from zoo_core.training.history import keep_history
 from zoo_core.training.journal import Journal
@@ -72,7 +72,7 @@ class EpochKeeper(Callback):  # type: ignore[misc] # Lightning is untyped here
         rules: Rules,
         record: TrainingRecord,
         *,
-        board: Board | None,
+        board: EpochBoard | None,
         resumed: Resumed | None,
     ) -> None:
         self._job = job

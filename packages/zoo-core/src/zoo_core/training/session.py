@@ -19,7 +19,7 @@ from zoo_core.data.seeding import derive_seed, seed_everything
 from zoo_core.errors import UserError
 from zoo_core.protocols import TrainJob, TrainOutcome
 from zoo_core.results import MetricValue
-from zoo_core.training.board import Board
+from zoo_core.training.board import Board, EpochBoard, Reporter
 from zoo_core.training.checkpoint_io import SafeCheckpointIO
 from zoo_core.training.hardware import Hardware
 from zoo_core.training.keeper import EpochKeeper, Rules
@@ -94,9 +94,15 @@ class Session:
             validation.close()
 
     @contextmanager
-    def _board(self, record: TrainingRecord) -> Iterator[Board | None]:
-        """Open the TensorBoard events of the first process, where they are asked for."""
+    def _board(self, record: TrainingRecord) -> Iterator[EpochBoard | None]:
+        """Open what takes the epochs in the first process: the trackers of the run, else TensorBoard events."""
         job = self._job
+        if job.report is not None and self._rank == 0:
+            reporter = Reporter(job.report)
+            for row in record.rows:
+                reporter.write(row)
+            yield reporter
+            return
         if not job.training.log_tb or self._rank != 0:
             yield None
             return

@@ -1,0 +1,125 @@
+"""Own the tracker `clearml`: one task per run, as soon as this machine has a `clearml.conf` or works offline."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+from zoo_core.config.sections import RunConfig
+from zoo_core.reporting.trackers.run_facts import inside, manifest_text, require, run_facts
+from zoo_core.runs.file_kinds import FIGURE, kind_of
+from zoo_core.runs.layout import RESOLVED_CONFIG
+from zoo_core.runs.tracker_state import TrackerState
+
+NAME = "clearml"
+OFFLINE, CONFIGURATION = "CLEARML_OFFLINE_MODE", "CLEARML_CONFIG_FILE"
+UNSET = frozenset({"", "0", "false", "no", "off"})
+WATCHED = (
+    "matplotlib", "tensorflow", "tensorboard", "pytorch", "xgboost", "scikit", "fastai", "lightgbm", "hydra",
+    "detect_repository", "tfdefines", "joblib", "megengine", "catboost", "gradio",
+)  # fmt: skip
+"""What ClearML looks at by itself, the changes in the user's repository among it; none of it belongs to a run."""
+CURVES = ("train_", "val_")
+
+log = logging.getLogger("zoo")
+
+
+def build(config: RunConfig, run_dir: Path) -> ClearmlTracker | None:
+    """Build the tracker where a `clearml.conf` exists or `CLEARML_OFFLINE_MODE` is set.
+
+    Raises:
+        MissingError: When the package clearml is not installed.
+    """
+    del config
+    if not is_offline() and not _configuration().is_file():
+        return None
+    return ClearmlTracker(run_dir)
+
+
+def is_offline() -> bool:
+    """Tell whether the user asks for a session on this machine instead of a server."""
+    return os.environ.get(OFFLINE, "").strip().casefold() not in UNSET
+
+
+class ClearmlTracker:
+    """Report to a ClearML task; nothing of the process is looked at but what the run tells."""
+
+    def __init__(self, run_dir: Path) -> None:
+        """Open the task of the run, or go on with it.
+
+        Raises:
+            MissingError: When the package clearml is not installed.
+        """
+        self._run_dir = run_dir
+        with _unprinted():
+            self._task: Any = self._open_task(require(NAME, "ClearML, for which this machine is configured,"))
+        self._logger: Any = self._task.get_logger()
+        TrackerState(run_dir, NAME).update(task_id=str(self._task.id))
+        if not is_offline():
+            log.info("ClearML shows the run at %s", self._task.get_output_log_web_page())
+
+    def log_parameters(self, parameters: Mapping[str, Any]) -> None:
+        """Store the configuration, as values and as the file of the run."""
+        self._task.connect(dict(parameters), name="configuration")
+        resolved = self._run_dir / RESOLVED_CONFIG
+        if resolved.is_file():
+            self._task.connect_configuration(resolved, name=RESOLVED_CONFIG)
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Report numbers: those of epochs as curves, training beside validation, others as single values."""
+        for name, value in metrics.items():
+            if step is None:
+                self._logger.report_single_value(name, value)
+                continue
+            series = next((prefix for prefix in CURVES if name.startswith(prefix)), "")
+            title = name.removeprefix(series)
+            self._logger.report_scalar(title, series.rstrip("_") or title, value, step)
+
+    def log_file(self, path: Path) -> None:
+        """Show a figure among the plots, and store any other file as an artifact."""
+        name = inside(self._run_dir, path)
+        if kind_of(path) == FIGURE and path.suffix != ".svg":
+            self._logger.report_image(title=path.stem, series=name, iteration=0, local_path=str(path))
+        else:
+            self._task.upload_artifact(name, str(path), wait_on_upload=True)
+
+    def close(self) -> None:
+        """Say how the run ended, and name the archive of an offline session."""
+        status = manifest_text(self._run_dir, "status")
+        with _unprinted():
+            self._task.flush(wait_for_uploads=True)
+            if status in ("failed", "interrupted") and not is_offline():
+                self._task.mark_failed(status_reason=status, force=True)
+            self._task.close()
+        if is_offline():
+            log.info("The ClearML session is in %s.zip", self._task.get_offline_mode_folder())
+
+    def _open_task(self, clearml: Any) -> Any:
+        facts = run_facts(self._run_dir)
+        known = None if is_offline() else TrackerState(self._run_dir, NAME).get("task_id")
+        if is_offline():
+            clearml.Task.set_offline(True)  # the package looks at the variable only when it is imported
+        return clearml.Task.init(
+            project_name=facts["project"],
+            task_name=facts["name"],
+            reuse_last_task_id=False,
+            continue_last_task=known or False,
+            auto_connect_arg_parser=False,
+            auto_connect_frameworks=dict.fromkeys(WATCHED, False),
+            auto_resource_monitoring=False,
+            auto_connect_streams=False,
+        )
+
+
+def _unprinted() -> AbstractContextManager[Any]:
+    """Return a context in which what ClearML prints does not get among the results on the screen."""
+    return redirect_stdout(io.StringIO())
+
+
+def _configuration() -> Path:
+    return Path(os.environ.get(CONFIGURATION) or "~/clearml.conf").expanduser()
