@@ -37,9 +37,7 @@ class Networks(ModelConformance):
 
 
 class TestNetworks(Networks):
-    @pytest.fixture(
-        scope="class", params=[*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)]
-    )
+    @pytest.fixture(scope="class", params=[*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)])
     @classmethod
     def component(cls, request: pytest.FixtureRequest) -> str:
         return request.param

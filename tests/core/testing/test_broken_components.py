@@ -203,9 +203,6 @@ def test_target_without_its_hardware_is_skipped_with_the_reason(install, check):
     assert "readiness_is_told_in_sentences" in found.passed
 
 
-SECRET = "os.environ['GITHUB_TOKEN']"
-
-
 @pytest.mark.parametrize(
     ("changes", "failing", "word"),
     [

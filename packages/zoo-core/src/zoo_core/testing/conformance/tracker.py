@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -45,8 +46,8 @@ class TrackerConformance(Conformance):
     """Whether it follows every run, also those that do not ask for it."""
 
     @pytest.fixture
-    def place(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-        """Return the folder of a run, inside a folder that is home and working directory too."""
+    def place(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+        """Give the folder of a run, inside a folder that is home and working directory too."""
         (folder := tmp_path / "run").mkdir()
         (home := tmp_path / "home").mkdir()
         for name in ("HOME", "USERPROFILE"):
@@ -55,8 +56,8 @@ class TrackerConformance(Conformance):
             monkeypatch.setenv(name, SECRET)
         for name, value in self.environment.items():
             monkeypatch.setenv(name, value)
-        monkeypatch.chdir(home)
-        return folder
+        with contextlib.chdir(home):
+            yield folder
 
     def test_events_of_a_run_are_taken(self, resolved: Resolved[Any], place: Path) -> None:
         """Parameters, metrics with and without an epoch, and files are taken; closing twice does no harm."""
