@@ -172,9 +172,7 @@ def test_pose_line_states_box_and_points_in_shares():
         (left, top, right, bottom), abs=1e-3
     )
     points = np.array(numbers[5:]).reshape(17, 3)
-    for (x, y, flag), visibility, point in zip(
-        points, placed.visibility, placed.figure.keypoints, strict=True
-    ):
+    for (x, y, flag), visibility, point in zip(points, placed.visibility, placed.figure.keypoints, strict=True):
         assert flag == (visibility > 0)
         expected = point if flag else (0, 0)
         assert (x * SIZE, y * SIZE) == pytest.approx(expected, abs=1e-3)

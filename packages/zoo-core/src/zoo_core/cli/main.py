@@ -31,7 +31,7 @@ COMMANDS: dict[str, LazyCommand] = {
         "plot-lr": "Draw the learning rate of a configuration file over the epochs.",
         "init": "Write a commented configuration file to start from.",
         "new": "Write a new plugin to start from.",
-        "runs": "List, show or compare the runs that were carried out.",
+        "runs": "List, show, compare or publish the runs that were carried out.",
     }.items()
 }
 
