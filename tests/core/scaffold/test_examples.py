@@ -1,5 +1,6 @@
 """The examples are what `zoo new plugin` writes, word for word."""
 
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -22,12 +23,15 @@ def test_example_is_what_the_command_writes(plain: str, kind: str) -> None:
     name, (variant, _) = PluginName(plain), choose(kind, None)
     assert variant is not None
     folder = EXAMPLES / name.distribution
+    wanted = render(name, variant, folder).texts
+    ignored = [line.rstrip("/") for line in wanted[".gitignore"].split()]
+    paths = [path for path in folder.rglob("*") if path.is_file()]
     found = {
         path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8")
-        for path in folder.rglob("*")
-        if path.is_file() and not {"__pycache__", ".pytest_cache", "example_images"} & set(path.parts)
+        for path in paths
+        if not any(fnmatch(part, pattern) for part in path.relative_to(folder).parts for pattern in ignored)
     }
-    assert found == render(name, variant, folder).texts, (
+    assert found == wanted, (
         f"write it anew: rm -r examples/{name.distribution}; zoo new plugin {plain} --kind {kind} --output examples"
     )
 

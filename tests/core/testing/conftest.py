@@ -68,8 +68,9 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
 
 
 @pytest.fixture
-def check(tmp_path: Path) -> Callable[[str], Outcomes]:
+def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Outcomes]:
     """Return a function that runs a file of tests in a pytest of its own, in this process."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
 
     def run(source: str) -> Outcomes:
         folder = tmp_path / "author"

@@ -120,48 +120,54 @@ def test_good_components_pass_every_check(install, check):
     assert found.skipped.keys() == {"model_is_deployed", "unknown_key_is_refused"}
 
 
+BROKEN_QUANTIZERS = (
+    (
+        {"THEN": "change(outcome.path, lambda model: model.ClearField('metadata_props'))"},
+        {"inputs_outputs_and_description_are_kept"},
+        "class_names",
+    ),
+    (
+        {"FIRST": "job = replace(job, directory=job.directory.parent / 'elsewhere')"},
+        {"model_is_valid"},
+        "not in the folder of the job",
+    ),
+    (
+        {"THEN": "change(outcome.path, lambda m: m.graph.node[-1].attribute.append("
+         "onnx.helper.make_attribute('x', 1)))"},
+        {"model_is_valid", "outputs_resemble_those_of_the_float_model"},
+        "attribute",
+    ),
+    (
+        {"THEN": "change(outcome.path, lambda m: m.graph.initializer.append("
+         "onnx.helper.make_tensor('extra', 1, [1], [random.random()])))"},
+        {"same_model_gives_the_same_result"},
+        "differ",
+    ),
+    ({"FIRST": "change(job.model, lambda m: setattr(m, 'producer_name', 'acme'))"},
+     {"float_model_is_left_as_it_was", "what_cannot_be_quantized_is_refused[absent]",
+      "what_cannot_be_quantized_is_refused[text]"}, ""),
+    (
+        {"FIRST": "onnx.load(str(job.model))"},
+        {"what_cannot_be_quantized_is_refused[absent]", "what_cannot_be_quantized_is_refused[text]"},
+        "",
+    ),
+    (
+        {"FIRST": "job = replace(job, calibration=__import__('zoo_core.testing.tiny_onnx', fromlist=['x'])"
+         ".RandomImages())"},
+        {"no_images_are_refused"},
+        "DID NOT RAISE",
+    ),
+)  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("changes", "failing", "word"),
     [
-        (
-            {"THEN": "change(outcome.path, lambda model: model.ClearField('metadata_props'))"},
-            {"inputs_outputs_and_description_are_kept"},
-            "class_names",
-        ),
-        (
-            {"FIRST": "job = replace(job, directory=job.directory.parent / 'elsewhere')"},
-            {"model_is_valid"},
-            "not in the folder of the job",
-        ),
-        (
-            {"THEN": "change(outcome.path, lambda m: m.graph.node[-1].attribute.append("
-             "onnx.helper.make_attribute('x', 1)))"},
-            {"model_is_valid", "outputs_resemble_those_of_the_float_model"},
-            "attribute",
-        ),
-        (
-            {"THEN": "change(outcome.path, lambda m: m.graph.initializer.append("
-             "onnx.helper.make_tensor('extra', 1, [1], [random.random()])))"},
-            {"same_model_gives_the_same_result"},
-            "differ",
-        ),
-        ({"FIRST": "change(job.model, lambda m: setattr(m, 'producer_name', 'acme'))"},
-         {"float_model_is_left_as_it_was", "what_cannot_be_quantized_is_refused[absent]",
-          "what_cannot_be_quantized_is_refused[text]"}, ""),
-        (
-            {"FIRST": "onnx.load(str(job.model))"},
-            {"what_cannot_be_quantized_is_refused[absent]", "what_cannot_be_quantized_is_refused[text]"},
-            "",
-        ),
-        (
-            {"FIRST": "job = replace(job, calibration=__import__('zoo_core.testing.tiny_onnx', fromlist=['x'])"
-             ".RandomImages())"},
-            {"no_images_are_refused"},
-            "DID NOT RAISE",
-        ),
+        row if place in (0, 3) else pytest.param(*row, marks=pytest.mark.slow)
+        for place, row in enumerate(BROKEN_QUANTIZERS)
     ],
     ids=["description", "folder", "invalid", "random", "given_file", "stack_trace", "no_images"],
-)  # fmt: skip
+)
 def test_quantizer_that_breaks_one_rule(install, check, changes, failing, word):
     install(HEAD, parts=parts(**changes))
     found = check(kinds("quantizer"))
@@ -169,20 +175,26 @@ def test_quantizer_that_breaks_one_rule(install, check, changes, failing, word):
     assert any(word in found.texts[name] for name in failing)
 
 
+BROKEN_TARGETS = (
+    ({"OPEN": "start"}, {"abilities_are_methods", "model_is_run"}, "open"),
+    ({"MORE": "def deploy(self, model, directory, progress): pass"}, {"nothing_else_is_offered"}, "deploy"),
+    ({"CHECK": "['', 3]"}, {"readiness_is_told_in_sentences"}, "expected a tuple"),
+    ({"VALUE": "float('nan')"}, {"model_is_measured"}, "latency"),
+    ({"FILES": "('report.txt',)"}, {"model_is_measured"}, "report.txt"),
+    ({"RUN": "run = session.run; session.run = lambda images: (run(-images)[0],)"}, {"model_is_run"}, ""),
+    (
+        {"READ": "pass"},
+        {f"models_it_cannot_take_are_refused[{fault}]" for fault in ("absent", "text", "two_inputs")},
+        "DID NOT RAISE",
+    ),
+)
+
+
 @pytest.mark.parametrize(
     ("changes", "failing", "word"),
     [
-        ({"OPEN": "start"}, {"abilities_are_methods", "model_is_run"}, "open"),
-        ({"MORE": "def deploy(self, model, directory, progress): pass"}, {"nothing_else_is_offered"}, "deploy"),
-        ({"CHECK": "['', 3]"}, {"readiness_is_told_in_sentences"}, "expected a tuple"),
-        ({"VALUE": "float('nan')"}, {"model_is_measured"}, "latency"),
-        ({"FILES": "('report.txt',)"}, {"model_is_measured"}, "report.txt"),
-        ({"RUN": "run = session.run; session.run = lambda images: (run(-images)[0],)"}, {"model_is_run"}, ""),
-        (
-            {"READ": "pass"},
-            {f"models_it_cannot_take_are_refused[{fault}]" for fault in ("absent", "text", "two_inputs")},
-            "DID NOT RAISE",
-        ),
+        row if place in (0, 3) else pytest.param(*row, marks=pytest.mark.slow)
+        for place, row in enumerate(BROKEN_TARGETS)
     ],
 )
 def test_target_that_breaks_one_rule(install, check, changes, failing, word):
@@ -203,15 +215,21 @@ def test_target_without_its_hardware_is_skipped_with_the_reason(install, check):
     assert "readiness_is_told_in_sentences" in found.passed
 
 
+BROKEN_TRACKERS = (
+    ({"CLOSE": "assert not self.closed; self.closed = True"}, {"events_of_a_run_are_taken"}, ""),
+    ({"CLOSE": "pathlib.Path('notes.txt').touch()"}, {"nothing_is_written_outside_of_the_run"}, "notes.txt"),
+    ({"CLOSE": "(pathlib.Path.home() / '.acme').touch()"}, {"nothing_is_written_outside_of_the_run"}, ".acme"),
+    ({"TAKE": "path.rename(self.folder / 'taken')"}, {"files_of_the_run_are_left_as_they_were"}, ""),
+    ({"PARAMETERS": "dict(os.environ)"}, {"no_secrets_are_written"}, "notes.json"),
+    ({"ASKED": "True"}, {"runs_that_do_not_ask_for_it_are_left_alone"}, "supports_always"),
+)
+
+
 @pytest.mark.parametrize(
     ("changes", "failing", "word"),
     [
-        ({"CLOSE": "assert not self.closed; self.closed = True"}, {"events_of_a_run_are_taken"}, ""),
-        ({"CLOSE": "pathlib.Path('notes.txt').touch()"}, {"nothing_is_written_outside_of_the_run"}, "notes.txt"),
-        ({"CLOSE": "(pathlib.Path.home() / '.acme').touch()"}, {"nothing_is_written_outside_of_the_run"}, ".acme"),
-        ({"TAKE": "path.rename(self.folder / 'taken')"}, {"files_of_the_run_are_left_as_they_were"}, ""),
-        ({"PARAMETERS": "dict(os.environ)"}, {"no_secrets_are_written"}, "notes.json"),
-        ({"ASKED": "True"}, {"runs_that_do_not_ask_for_it_are_left_alone"}, "supports_always"),
+        row if place in (1, 4) else pytest.param(*row, marks=pytest.mark.slow)
+        for place, row in enumerate(BROKEN_TRACKERS)
     ],
 )
 def test_tracker_that_breaks_one_rule(install, check, changes, failing, word):
@@ -221,6 +239,7 @@ def test_tracker_that_breaks_one_rule(install, check, changes, failing, word):
     assert any(word in found.texts[name] for name in failing)
 
 
+@pytest.mark.slow
 def test_tracker_that_is_never_built_is_told(install, check):
     install(HEAD, parts=parts(ASKED="False"))
     found = check(kinds("tracker"))

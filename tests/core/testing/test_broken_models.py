@@ -129,24 +129,30 @@ def test_good_model_passes_every_check(install, check):
     assert found.skipped == {}
 
 
+BROKEN_MODELS = (
+    ({}, None, ""),
+    ({"CLASSES": "3"}, "it_is_built_for_any_number_of_classes", "use context.num_classes"),
+    ({"INIT": "self.spare = nn.Parameter(torch.zeros(2))"}, "gradients_reach_every_weight", "spare"),
+    (
+        {"INIT": "nn.init.normal_(self.conv.weight, generator=torch.Generator().manual_seed(time.time_ns()))"},
+        "same_seed_gives_same_weights",
+        "conv.weight",
+    ),
+    (
+        {"INIT": "self.shift = torch.rand(classes)", "FORWARD": "x = x + self.shift"},
+        "weights_survive_saving",
+        "computes something else",
+    ),
+    ({"POOL": "nn.Identity()", "SIZED": "False"}, "other_input_size", "shapes cannot be multiplied"),
+    ({"MORE": "model_config = {'extra': 'allow'}"}, "unknown_key_is_refused", "DID NOT RAISE"),
+)
+
+
 @pytest.mark.parametrize(
     ("changes", "failing", "word"),
     [
-        ({}, None, ""),
-        ({"CLASSES": "3"}, "it_is_built_for_any_number_of_classes", "use context.num_classes"),
-        ({"INIT": "self.spare = nn.Parameter(torch.zeros(2))"}, "gradients_reach_every_weight", "spare"),
-        (
-            {"INIT": "nn.init.normal_(self.conv.weight, generator=torch.Generator().manual_seed(time.time_ns()))"},
-            "same_seed_gives_same_weights",
-            "conv.weight",
-        ),
-        (
-            {"INIT": "self.shift = torch.rand(classes)", "FORWARD": "x = x + self.shift"},
-            "weights_survive_saving",
-            "computes something else",
-        ),
-        ({"POOL": "nn.Identity()", "SIZED": "False"}, "other_input_size", "shapes cannot be multiplied"),
-        ({"MORE": "model_config = {'extra': 'allow'}"}, "unknown_key_is_refused", "DID NOT RAISE"),
+        row if place in (0, 1, 2) else pytest.param(*row, marks=pytest.mark.slow)
+        for place, row in enumerate(BROKEN_MODELS)
     ],
     ids=["good", "classes", "unused", "seed", "state", "size", "keys"],
 )
@@ -158,46 +164,50 @@ def test_model_that_breaks_one_rule(install, check, changes, failing, word):
     assert "supports_export = False" in found.skipped["int8_resembles_float"]
 
 
+@pytest.mark.slow
 def test_output_that_is_no_number_is_found(install, check):
     install(HEAD, parts=filled(NET, GOOD_NET, {"FORWARD": "x = x / 0 - x / 0"}))
     found = check(UNEXPORTED)
     assert "outputs are not finite" in found.texts["outputs_fit_the_use_case"]
 
 
+BROKEN_DATA = (
+    ({}, set(), ""),
+    (
+        {"TARGETS": "list(other.targets)[:-1]"},
+        {"splits_are_there_and_labelled"},
+        "labels of",
+    ),
+    ({"TARGETS": "[0] * len(other)"}, {"samples_are_images_with_their_label"}, "not that in targets"),
+    ({"ALSO": "class_names=('disc', 'disc', '')"}, {"classes_are_named"}, "empty class names"),
+    ({"ALSO": "validation=splits.train"}, {"splits_are_disjoint"}, "samples are in train and in validation"),
+    (
+        {"READ": "replace(self.other[index], path='x')"},
+        {"names_are_unique_and_lead_to_the_sample"},
+        "another path than its name",
+    ),
+    (
+        {"TARGETS": "other.targets; import random; self.order = random.sample(range(len(other)), len(other)); "
+         "self.targets = [other.targets[i] for i in self.order]",
+         "NAME": "self.other.name(self.order[index])", "READ": "self.other[self.order[index]]"},
+        {"same_section_gives_the_same_data"},
+        "other samples, or another order",
+    ),
+    (
+        {"READ": "__import__('zoo_core').Sample("
+         "__import__('PIL.Image').Image.open(self.name(index)).convert('RGB'), "
+         "self.targets[index], self.name(index))"},
+        {"damaged_file_is_skipped_and_named"},
+        "cannot identify image file",
+    ),
+)  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("changes", "failing", "word"),
-    [
-        ({}, set(), ""),
-        (
-            {"TARGETS": "list(other.targets)[:-1]"},
-            {"splits_are_there_and_labelled"},
-            "labels of",
-        ),
-        ({"TARGETS": "[0] * len(other)"}, {"samples_are_images_with_their_label"}, "not that in targets"),
-        ({"ALSO": "class_names=('disc', 'disc', '')"}, {"classes_are_named"}, "empty class names"),
-        ({"ALSO": "validation=splits.train"}, {"splits_are_disjoint"}, "samples are in train and in validation"),
-        (
-            {"READ": "replace(self.other[index], path='x')"},
-            {"names_are_unique_and_lead_to_the_sample"},
-            "another path than its name",
-        ),
-        (
-            {"TARGETS": "other.targets; import random; self.order = random.sample(range(len(other)), len(other)); "
-             "self.targets = [other.targets[i] for i in self.order]",
-             "NAME": "self.other.name(self.order[index])", "READ": "self.other[self.order[index]]"},
-            {"same_section_gives_the_same_data"},
-            "other samples, or another order",
-        ),
-        (
-            {"READ": "__import__('zoo_core').Sample("
-             "__import__('PIL.Image').Image.open(self.name(index)).convert('RGB'), "
-             "self.targets[index], self.name(index))"},
-            {"damaged_file_is_skipped_and_named"},
-            "cannot identify image file",
-        ),
-    ],
+    [row if place in (0, 4) else pytest.param(*row, marks=pytest.mark.slow) for place, row in enumerate(BROKEN_DATA)],
     ids=["good", "few_labels", "labels", "classes", "overlap", "path", "order", "damaged"],
-)  # fmt: skip
+)
 def test_data_set_that_breaks_one_rule(install, check, changes, failing, word):
     install(HEAD, parts=filled(PHOTOS, GOOD_PHOTOS, changes))
     found = check(DATASET)

@@ -78,20 +78,26 @@ def test_good_plugin_passes_every_check(install, check):
     assert len(found.passed) == 9
 
 
+BROKEN_PLUGINS = (
+    ({"head": "import numpy"}, "module_is_imported_quickly_and_without_heavy_packages", "numpy"),
+    ({"head": "import time; time.sleep(3)"}, "module_is_imported_quickly_and_without_heavy_packages", "100 ms"),
+    ({"head": "del zoo_api"}, "version_of_the_plugin_interface_is_stated", "write zoo_api = 1"),
+    ({"name": "onnx_quantizer"}, "nothing_is_wrong_with_it", "zoo-core"),
+    ({"build": "zoo_acme.rounding:bild"}, "everything_that_is_named_can_be_loaded", "bild"),
+    ({"build": "zoo_acme.rounding:VALUE"}, "everything_that_is_named_can_be_loaded", "cannot be called"),
+    ({"build": "zoo_acme.absent:build"}, "everything_that_is_named_can_be_loaded", "zoo_acme.absent"),
+    ({"config": "zoo_acme.config:OneWay"}, "sections_survive_yaml", "does not read back what it wrote: bits"),
+    ({"config": "zoo_acme.config:Forgetful"}, "sections_survive_yaml", "is another one after YAML"),
+    ({"config": "zoo_acme.config:Needy"}, "sections_survive_yaml", "override example()"),
+    ({"config": "zoo_acme.config:Lenient"}, "sections_refuse_unknown_keys", "Lenient"),
+)
+
+
 @pytest.mark.parametrize(
     ("changes", "failing", "word"),
     [
-        ({"head": "import numpy"}, "module_is_imported_quickly_and_without_heavy_packages", "numpy"),
-        ({"head": "import time; time.sleep(3)"}, "module_is_imported_quickly_and_without_heavy_packages", "100 ms"),
-        ({"head": "del zoo_api"}, "version_of_the_plugin_interface_is_stated", "write zoo_api = 1"),
-        ({"name": "onnx_quantizer"}, "nothing_is_wrong_with_it", "zoo-core"),
-        ({"build": "zoo_acme.rounding:bild"}, "everything_that_is_named_can_be_loaded", "bild"),
-        ({"build": "zoo_acme.rounding:VALUE"}, "everything_that_is_named_can_be_loaded", "cannot be called"),
-        ({"build": "zoo_acme.absent:build"}, "everything_that_is_named_can_be_loaded", "zoo_acme.absent"),
-        ({"config": "zoo_acme.config:OneWay"}, "sections_survive_yaml", "does not read back what it wrote: bits"),
-        ({"config": "zoo_acme.config:Forgetful"}, "sections_survive_yaml", "is another one after YAML"),
-        ({"config": "zoo_acme.config:Needy"}, "sections_survive_yaml", "override example()"),
-        ({"config": "zoo_acme.config:Lenient"}, "sections_refuse_unknown_keys", "Lenient"),
+        row if place in (0, 3, 4, 7) else pytest.param(*row, marks=pytest.mark.slow)
+        for place, row in enumerate(BROKEN_PLUGINS)
     ],
 )
 def test_broken_rule_is_the_one_failure(install, check, changes, failing, word):
@@ -101,12 +107,14 @@ def test_broken_rule_is_the_one_failure(install, check, changes, failing, word):
     assert word in found.texts[failing]
 
 
+@pytest.mark.slow
 def test_class_that_is_no_section_is_told(install, check):
     install(plugin(config="zoo_acme.config:NoSection"), rounding=MODULE, config=CONFIG)
     found = check(CHECKS)
     assert "is no subclass of zoo_core.config.section.Section" in found.texts["everything_that_is_named_can_be_loaded"]
 
 
+@pytest.mark.slow
 def test_illegal_name_is_told(install, check):
     install(plugin(name="Acme Net"), rounding=MODULE, config=CONFIG)
     found = check(CHECKS)
@@ -114,6 +122,7 @@ def test_illegal_name_is_told(install, check):
     assert 'quantizer name "Acme Net" is not [a-z0-9_]' in found.texts["nothing_is_wrong_with_it"]
 
 
+@pytest.mark.slow
 def test_entry_point_with_another_name_is_told(install, check):
     install(plugin(), entry="acme_plugin", rounding=MODULE, config=CONFIG)
     found = check(CHECKS)
@@ -121,6 +130,7 @@ def test_entry_point_with_another_name_is_told(install, check):
     assert 'call it "acme"' in found.texts["entry_point_has_the_name_of_the_distribution"]
 
 
+@pytest.mark.slow
 def test_package_that_is_not_installed_is_a_visible_skip(install, check):
     install(plugin(), rounding="import acme_ops_absent\n" + MODULE, config=CONFIG)
     found = check(CHECKS)
@@ -128,6 +138,7 @@ def test_package_that_is_not_installed_is_a_visible_skip(install, check):
     assert "acme_ops_absent" in found.skipped["everything_that_is_named_can_be_loaded"]
 
 
+@pytest.mark.slow
 def test_example_helps_where_keys_cannot_be_guessed(install, check):
     install(plugin(config="zoo_acme.config:Needy"), rounding=MODULE, config=CONFIG)
     found = check(f"{CHECKS}\n        def example(self, section): return {{'mask': 77}}\n")
