@@ -42,7 +42,12 @@ def main(arguments: list[str]) -> int:
 
 def render(text: str) -> str:
     """Return the text of a page with every generated part anew."""
-    return PART.sub(lambda found: f"{found[1]}\n{PARTS[found[2]]().strip()}\n\n{found[3]}", text)
+    return PART.sub(lambda found: f"{found[1]}\n{part(found[2]).strip()}\n\n{found[3]}", text)
+
+
+def part(name: str) -> str:
+    """Return one generated part by its name, or by the name of a hook."""
+    return PARTS[name]() if name in PARTS else hook(name)
 
 
 # ---------------------------------------------------------------- parts
@@ -60,14 +65,34 @@ def commands() -> str:
 
 
 def hooks() -> str:
-    """Return one section per hook: signature, when it is called, example."""
-    from zoo_core.hookspecs import DECLARING_HOOKS, LIFE_CYCLE_HOOKS, ZooSpecs
+    """Return the table of hooks: when each is called, and its page."""
+    rows = [(f"[`{name}`](hooks/{name}.md)", _first_sentence(_hook(name))) for name in _hook_names()]
+    return table(("hook", "does"), rows)
 
-    sections = []
-    for name in (*DECLARING_HOOKS, *LIFE_CYCLE_HOOKS):
-        function = getattr(ZooSpecs, name)
-        sections.append(f"## `{name}`\n\n```python\n{signature(function)}\n```\n\n{_docstring(function)}")
-    return "\n\n".join(sections)
+
+def hook(name: str) -> str:
+    """Return the page of one hook: signature, when it is called, example, fields of what it yields."""
+    import zoo_core
+
+    function = _hook(name)
+    parts = [f"```python\n{signature(function)}\n```", _docstring(function)]
+    yielded = re.fullmatch(r"Iterable\[(\w+)\]", str(inspect.signature(function).return_annotation).strip("'"))
+    if yielded:
+        parts += ["## What it yields", _fields_section(zoo_core.Spec), _fields_section(getattr(zoo_core, yielded[1]))]
+    return "\n\n".join(parts)
+
+
+def _hook(name: str) -> Callable[..., Any]:
+    from zoo_core.hookspecs import ZooSpecs
+
+    found: Callable[..., Any] = getattr(ZooSpecs, name)
+    return found
+
+
+def _hook_names() -> tuple[str, ...]:
+    from zoo_core.hookspecs import DECLARING_HOOKS, LIFE_CYCLE_HOOKS
+
+    return *DECLARING_HOOKS, *LIFE_CYCLE_HOOKS
 
 
 def services() -> str:

@@ -47,10 +47,12 @@ def test_stale_page_is_noticed(generator: ModuleType) -> None:
 
 
 def test_every_hook_is_documented_with_its_signature() -> None:
-    text = read("hooks.md")
     hooks = {name: found for name, found in vars(ZooSpecs).items() if name.startswith("zoo_")}
     assert set(hooks) == {*DECLARING_HOOKS, *LIFE_CYCLE_HOOKS}
+    assert {path.stem for path in (DOCS / "hooks").glob("*.md")} == set(hooks)
     for name, function in hooks.items():
+        text = read(f"hooks/{name}.md")
+        assert f"(hooks/{name}.md)" in read("hooks.md")
         (signature,) = re.findall(rf"^def {name}\((.*?)\) -> .*: \.\.\.$", text, re.MULTILINE)
         documented = [part.partition(":")[0].strip() for part in signature.split(",") if part.strip()]
         assert documented == [parameter for parameter in inspect.signature(function).parameters if parameter != "self"]
@@ -58,7 +60,7 @@ def test_every_hook_is_documented_with_its_signature() -> None:
 
 @pytest.mark.parametrize("name", [*DECLARING_HOOKS, *LIFE_CYCLE_HOOKS])
 def test_example_of_hook_runs(name: str) -> None:
-    section = read("hooks.md").partition(f"## `{name}`\n")[2].partition("\n## ")[0]
+    section = read(f"hooks/{name}.md").partition("\n## ")[0]
     _, example = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
     specs = (
         f"specs = list({name}())\nassert specs and all(spec.kind for spec in specs)\n"

@@ -28,7 +28,7 @@ class TestQuickBoard(TargetConformance):
 
 class TestEmulator(TargetConformance):
     target = "emulator"
-    slow_checks = ("test_model_is_measured",)
+    slow_checks = ("test_model_is_measured", "test_model_is_run")
 
     @pytest.mark.xfail(reason="the boards deploy through the same class, which therefore has the method")
     def test_nothing_else_is_offered(self, resolved: Any, built: Any) -> None:

@@ -79,7 +79,19 @@ def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Ou
         file = folder / f"test_{re.sub(r'[^a-z0-9]', '_', tmp_path.name.lower())}.py"  # imported under this name
         file.write_text(f"import pytest\nfrom zoo_core.testing.conformance import *\n{textwrap.dedent(source)}")
         outcomes = Outcomes()
-        options = ["-q", "-p", "no:cacheprovider", "--import-mode=importlib", "-p", "zoo_core.testing.pytest_plugin"]
+        # Looking for lost exceptions collects garbage many times, which takes a second once torch is loaded.
+        options = [
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:unraisableexception",
+            "-p",
+            "no:threadexception",
+            "--import-mode=importlib",
+            "-p",
+            "zoo_core.testing.pytest_plugin",
+        ]
         place = ["-c", str(folder / "pytest.ini"), "--rootdir", str(folder), "--basetemp", str(tmp_path / "inner")]
         pytest.main([*options, *place, str(file)], plugins=[outcomes])
         assert outcomes.passed | outcomes.failed | outcomes.skipped.keys(), "nothing was run"

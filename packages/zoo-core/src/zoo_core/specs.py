@@ -33,10 +33,13 @@ class Spec:
     kind: ClassVar[str] = ""
 
     name: str
+    """Name such as `mobilenetv2_a035_pt`: lower-case letters, digits and single underscores."""
     summary: str
+    """What it is, in one line."""
     aliases: tuple[str, ...] = ()
     """Other spellings users know, such as `STM32H747I-DISCO`; looked up ignoring case."""
     tags: frozenset[str] = frozenset()
+    """Words by which components are filtered, and by which a use case knows how outputs of a model are read."""
 
     def faults(self) -> tuple[str, ...]:
         """Return what is wrong with this spec, as `zoo plugins` shows it when the spec is dropped.
@@ -107,12 +110,15 @@ class ModelSpec(Spec):
     kind: ClassVar[str] = "model"
 
     task: str
+    """Name of its use case."""
     build: LazyRef[Callable[..., Any]]
     """`(section: ModelSection, context: protocols.ModelContext) -> torch.nn.Module`."""
     config: LazyRef[type[BaseModel]]
     """Class of the `model` section, a subclass of `zoo_core.config.sections.ModelSection`."""
     input: InputSpec = IMAGENET_INPUT
+    """Size of the input where the configuration gives none."""
     licence: str = ""
+    """Licence of the code, as an SPDX expression."""
     pretrained: tuple[str, ...] = ()
     """Data sets for which weights exist, such as `imagenet`."""
     trainer: str | None = None
@@ -128,6 +134,7 @@ class DatasetSpec(Spec):
     kind: ClassVar[str] = "dataset"
 
     task: str
+    """Name of its use case."""
     build: LazyRef[Callable[..., Any]]
     """`(section: DatasetSection, request: protocols.DataRequest) -> protocols.SplitDatasets`."""
     config: LazyRef[type[BaseModel]]
@@ -151,6 +158,7 @@ class TrainerSpec(Spec):
     config: LazyRef[type[BaseModel]] | None = None
     """Class of the `training` section; without it the task's class holds."""
     tasks: frozenset[str] | None = None
+    """Names of the use cases that it serves; all of them when absent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +172,7 @@ class QuantizerSpec(Spec):
     config: LazyRef[type[BaseModel]]
     """Class of the `quantization` section."""
     calibrates: bool = True
+    """Whether it needs images for calibration."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,6 +222,7 @@ class TargetSpec(Spec):
     abilities: frozenset[str]
     """Subset of `ABILITIES`."""
     accepts: tuple[type[OnnxModel], ...] = (OnnxModel,)
+    """Kinds of models it takes, such as `QuantizedOnnx` alone."""
     sections: Mapping[str, LazyRef[type[BaseModel]]] = field(default_factory=dict)
     """Configuration classes for `benchmarking`, `deployment` and `tools`."""
     properties: Mapping[str, str | int] = field(default_factory=dict)
