@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")), *sorted(ROOT.glob("packages/*/README.md"))]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-TARGETS = ["setup", "demo", "test", "test-slow", "check", "format", "lint", "types", "imports", "docs", "lock"]
+TARGETS = ["setup", "demo", "test", "test-slow", "test-wheels", "check", "format", "lint", "types", "imports", "docs", "lock"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
@@ -20,7 +20,8 @@ def test_links_lead_to_files(page: Path) -> None:
 
 
 def test_index_names_every_page() -> None:
-    index = (ROOT / "docs/index.md").read_text(encoding="utf-8")
+    """The page of each hook is named by the page of all hooks."""
+    index = "".join((ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("index.md", "hooks.md"))
     pages = [page.relative_to(ROOT / "docs").as_posix() for page in (ROOT / "docs").rglob("*.md")]
     assert [page for page in pages if page != "index.md" and f"({page})" not in index] == []
 
