@@ -9,7 +9,20 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")), *sorted(ROOT.glob("packages/*/README.md"))]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-TARGETS = ["setup", "demo", "test", "test-slow", "test-wheels", "check", "format", "lint", "types", "imports", "docs", "lock"]
+TARGETS = [
+    "setup",
+    "demo",
+    "test",
+    "test-slow",
+    "test-wheels",
+    "check",
+    "format",
+    "lint",
+    "types",
+    "imports",
+    "docs",
+    "lock",
+]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
