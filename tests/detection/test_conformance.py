@@ -62,12 +62,13 @@ class TestYolo(DatasetConformance):
 class TestYolodTrainer(TrainerConformance):
     trainer = "yolod"
     model = QUICK
+    epochs = 60
     sections = {"data_augmentation": {"multiscale_range": 0, "mosaic_prob": 0.0}}  # noqa: RUF012
     training = {  # noqa: RUF012
         "no_aug_epochs": 1,
         "model_ema": False,
         "optimizer": {"opt": "adamw"},
-        "lr_scheduler": {"lr": 0.003, "warmup_epochs": 0},
+        "lr_scheduler": {"lr": 0.005, "warmup_epochs": 0},
     }
 
 
@@ -75,4 +76,5 @@ class TestYolodTrainer(TrainerConformance):
 class TestSsdTrainer(TrainerConformance):
     trainer = "ssd"
     model = "ssdlite_mobilenetv1_pt"
+    epochs = 60
     training = {"optimizer": {"opt": "adamw"}, "lr_scheduler": {"lr": 0.003, "warmup_epochs": 0}}  # noqa: RUF012

@@ -61,4 +61,5 @@ class TestTrainer(TrainerConformance):
     trainer = "lightning"
     model = QUICK
     section = {"alpha": 0.35}  # noqa: RUF012
-    training = {"optimizer": {"opt": "adamw"}, "lr_scheduler": {"lr": 0.003, "warmup_epochs": 0}}  # noqa: RUF012
+    epochs = 40
+    training = {"optimizer": {"opt": "adamw"}, "lr_scheduler": {"lr": 0.01, "warmup_epochs": 0}}  # noqa: RUF012

@@ -365,7 +365,7 @@ def test_tables_of_frames(shapes, texts, zoo, tmp_path):
     assert [value.shape[0] for value in weights.values() if value.ndim == 4][-1] == 4
 
 
-def test_data_check_and_stats(texts, zoo):
+def test_data_check_and_stats(shapes, texts, zoo):
     """The test set of the chain is that of training, which the check must tell."""
     checked = zoo(texts.training(), command="data check", name="twice")
     assert checked.code == 2, checked.text
@@ -373,7 +373,11 @@ def test_data_check_and_stats(texts, zoo):
     own = texts.training().replace("test_path: ", "prediction_path: ")
     checked = zoo(own, command="data check", name="check")
     assert checked.code == 0, checked.text
-    assert "nose 8 2" in checked.flat
+    noses = [
+        sum(path.read_text().split()[7] != "0" for path in (shapes / "pose" / split).glob("*.txt"))
+        for split in ("train", "val")
+    ]
+    assert f"nose {noses[0]} {noses[1]}" in checked.flat
     stats = zoo(texts.training(), command="data stats", name="stats")
     assert stats.code == 0, stats.text
     assert "mean" in stats.text

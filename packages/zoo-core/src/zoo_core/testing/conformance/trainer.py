@@ -87,13 +87,16 @@ class TrainerConformance(Conformance):
         )
 
     def test_outcome_says_what_was_done(self, bench: TrainerBench) -> None:
-        """Epochs are counted, and the deciding metric of the use case stands first."""
+        """Epochs are counted, the metric that decided stands first, and files that are named are there."""
+        import math
+
         outcome = bench.finished.outcome
         assert outcome.stopped_early or outcome.epochs == self.epochs
         assert 1 <= outcome.best_epoch <= outcome.epochs
-        monitor = bench.finished.context.config.training
         assert outcome.best_metrics, "there are no metrics of the best weights"
-        assert monitor is not None
+        deciding = outcome.best_metrics[0]
+        assert deciding.name.strip()
+        assert math.isfinite(deciding.value), f"the deciding metric {deciding.name} is {deciding.value}"
         absent = [str(path) for path in outcome.files if not path.is_file()]
         assert not absent, f"files that were not written: {', '.join(absent)}"
 
