@@ -21,7 +21,10 @@ REGISTERED = tuple(
     for entry in get_catalog().models.entries()
     if entry.spec.task == "classification" and entry.spec.family is None
 )
-OTHERS = tuple(name for name in (*REGISTERED, *BY_TIMM_NAME) if name not in (*QUICK, *QUICK_BUT_FOR_EXPORT))
+OTHERS = (
+    *(f"zoo-classification/{name}" for name in REGISTERED if name not in (*QUICK, *QUICK_BUT_FOR_EXPORT)),
+    *BY_TIMM_NAME,
+)
 
 
 class Networks(ModelConformance):
@@ -29,8 +32,6 @@ class Networks(ModelConformance):
     @classmethod
     def resolved(cls, component: str) -> Any:
         found = get_catalog().models.resolve(component)
-        for entry in get_catalog().models.owners(component, families=True):
-            found = entry if entry.spec.task == "classification" else found
         if "pytorchcv" in found.spec.tags:
             pytest.importorskip("pytorchcv")
         return found

@@ -70,6 +70,7 @@ def text(figures):
     return lambda epochs: TEXT.replace("FIGURES", str(figures)).replace("EPOCHS", str(epochs))
 
 
+@pytest.mark.slow
 def test_a_chain_ends_with_one_answer_for_every_picture(zoo, text, figures):
     done = zoo(text(1))
     assert done.code == 0, done.text

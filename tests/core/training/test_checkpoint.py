@@ -140,6 +140,16 @@ def test_load_into_puts_every_tensor(tmp_path: Path) -> None:
     assert same(source.state_dict(), target.state_dict())
 
 
+def test_load_into_satisfies_modules_that_ask_for_their_version(tmp_path: Path) -> None:
+    """torchvision's MnasNet refuses weights without a version, which files do not hold."""
+    from torchvision.models import mnasnet0_5
+
+    saved, other = mnasnet0_5(weights=None, num_classes=3), mnasnet0_5(weights=None, num_classes=3)
+    save_weights(tmp_path / "weights.pt", saved, {})
+    load_into(other, read_weights(tmp_path / "weights.pt").state_dict, "weights.pt")
+    assert all(torch.equal(value, other.state_dict()[name]) for name, value in saved.state_dict().items())
+
+
 def test_load_into_names_another_number_of_classes() -> None:
     with pytest.raises(UserError, match="for 5 classes, but the model has 3"):
         load_into(network(3), network(5).state_dict(), "file")

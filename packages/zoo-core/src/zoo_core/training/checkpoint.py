@@ -11,6 +11,7 @@ import pickle
 import types
 import warnings
 import zipfile
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,6 +105,13 @@ def read_metadata(content: Any) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
+def _with_versions(state_dict: Mapping[str, torch.Tensor], own: Mapping[str, Any]) -> OrderedDict[str, torch.Tensor]:
+    """Return weights with the versions that modules state: files do not hold them, and some modules ask for them."""
+    found = OrderedDict(state_dict)
+    found._metadata = getattr(own, "_metadata", {})  # type: ignore[attr-defined]  # noqa: SLF001 - torch's place for it
+    return found
+
+
 def load_into(model: torch.nn.Module, state_dict: Mapping[str, torch.Tensor], source: Path | str) -> None:
     """Put weights into a model that must fit them exactly.
 
@@ -115,7 +123,7 @@ def load_into(model: torch.nn.Module, state_dict: Mapping[str, torch.Tensor], so
     unexpected = [name for name in state_dict if name not in own]
     shapes = [name for name in own if name in state_dict and own[name].shape != state_dict[name].shape]
     if not (missing or unexpected or shapes):
-        model.load_state_dict(state_dict)
+        model.load_state_dict(_with_versions(state_dict, own))
         return
     told_classes = None if missing or unexpected else _other_classes(model, own, state_dict, shapes)
     if told_classes is not None:
