@@ -72,3 +72,11 @@ class TestFood101(Packed):
 
     def write(self, folder: Path) -> object:
         return write_food101(folder)
+
+
+class TestEmnist(Packed):
+    dataset = "emnist_byclass"
+    place = "emnist"
+
+    def write(self, folder: Path) -> object:
+        return write_mnist(folder, train=124, test=62, stems=("emnist-byclass-train", "emnist-byclass-test"))
