@@ -1,5 +1,6 @@
 """Data sets in the files of their authors pass the checks that plugin authors run."""
 
+from abc import abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ class Packed(DatasetConformance):
     place = "files"
     """Folder below `data_dir`."""
 
+    @abstractmethod
     def write(self, folder: Path) -> object:
-        raise NotImplementedError
+        """Write the files of the data set's authors."""
 
     def section(self, folder: Path) -> dict[str, Any]:
         folder.mkdir(parents=True)
