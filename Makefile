@@ -62,8 +62,11 @@ docs: setup ## write the generated parts of docs/ anew
 docs-check: setup
 	$(PY) docs/generate.py --check
 
+# Trackers are left out: each of them brings dozens of packages.
+EXTRAS := torch onnx testing pytorchcv video metric-learning board
+
 lock: setup ## resolve the third-party versions anew; LOCK=--upgrade takes the newest
-	$(BIN)/uv pip compile requirements.in $(addsuffix /pyproject.toml,$(PACKAGES)) --all-extras \
+	$(BIN)/uv pip compile requirements.in $(addsuffix /pyproject.toml,$(PACKAGES)) $(addprefix --extra ,$(EXTRAS)) \
 		$(addprefix --no-emit-package ,$(notdir $(PACKAGES))) --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
 		--quiet --output-file requirements.txt $(LOCK)

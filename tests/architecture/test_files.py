@@ -83,7 +83,7 @@ def test_lock_states_a_hash_for_every_version() -> None:
         assert lines[number + 1].startswith("    --hash=sha256:")
 
 
-TRACKERS = {"tensorboard", "mlflow", "clearml", "wandb"}
+TRACKERS = {"mlflow", "clearml", "wandb"}
 """Extras of packages that hundreds of others come with; their tests run where they are installed."""
 
 

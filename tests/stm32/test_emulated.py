@@ -34,6 +34,7 @@ SIDE = 8
 MACS = 4 * SIDE * SIDE * 3 * 3 * 3 + 4 * 5
 """A 3x3 convolution from 3 to 4 channels that keeps the size, then 4 features to 5 classes."""
 WEIGHTS = 4 * 3 * 3 * 3 + 4 * 5
+NUMBERS = ("index", "macs", "instructions", "weight_bytes", "output_bytes", "live_bytes")
 METRICS = {
     "total_ram",
     "ram_activations",
@@ -203,10 +204,8 @@ def test_layers_add_up_to_the_network(benchmark: Any, tmp_path: Path) -> None:
     assert max(rows, key=lambda row: int(row["instructions"]))["op_type"] == "QLinearConv"
     stored = sum(int(row["weight_bytes"]) for row in rows)
     assert WEIGHTS < stored <= found["flash_weights"] <= stored + 64
-    assert result.details["layers"] == [
-        {**row, **{key: int(row[key]) for key in ("index", "macs", "instructions", "weight_bytes", "output_bytes")}}
-        for row in rows
-    ]
+    assert max(int(row["live_bytes"]) for row in rows) == found["ram_activations_bound"]
+    assert result.details["layers"] == [{**row, **{key: int(row[key]) for key in NUMBERS}} for row in rows]
 
 
 def test_a_second_build_comes_from_the_cache(benchmark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,7 +76,13 @@ def footprint(**changes: Any) -> Footprint:
         outputs=(SCORES,),
         layers=(layer(0, "map", 60), layer(1, "scores", 30)),
         plan=ArenaPlan(
-            offsets={"map": 0}, sizes={"map": 24}, size=4096, lower_bound=4000, peak_layer="x", peak_tensors=("map",)
+            offsets={"map": 0},
+            sizes={"map": 24},
+            size=4096,
+            lower_bound=4000,
+            peak_layer="x",
+            peak_tensors=("map",),
+            live=(24, 8),
         ),
         weight_bytes=500,
         generator="generator 1",
@@ -140,6 +146,16 @@ def test_details_say_what_peaks_and_what_made_it() -> None:
     assert (details["stack_reserved"], details["stack_used"]) == (8192, 96)
     assert (details["compiler"], details["code_generator"]) == ("cc 1.0", "generator 1")
     assert details["placement"]["activations"] == "SRAM"
+    assert [layer["live_bytes"] for layer in details["layers"]] == [24, 8]
+
+
+def test_memories_hold_what_lies_in_them() -> None:
+    found = {memory["name"]: memory for memory in footprint().details()["memories"]}
+    assert {name: memory["used"] for name, memory in found.items() if memory["used"]} == {
+        FLASH.name: 2000 + 500,
+        SRAM.name: 32 + 128 + 8192 + 4096,
+    }
+    assert (found[SRAM.name]["size"], found[SRAM.name]["external"]) == (SRAM.size, False)
 
 
 def test_floating_point_is_named_with_its_reason() -> None:

@@ -51,6 +51,7 @@ def test_a_chain_needs_its_two_largest_neighbours() -> None:
     assert plan.size == plan.lower_bound == 260
     assert plan.peak_layer == "third"
     assert plan.peak_tensors == ("c", "b")
+    assert plan.live == (100, 160, 260, 200 + 12)
     assert plan.sizes == {"a": 100, "b": 60, "c": 200, "d": 10}
 
 

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, TypeVar
 
 SCHEMA_VERSION = 1
+FLOAT, INT8 = "float", "int8"
+"""What `MetricValue.model` says of models before and after quantization."""
 
 R = TypeVar("R", bound="Result")
 
@@ -40,6 +42,17 @@ class SkippedFile:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class MeasuredFile:
+    """Name a model file that metrics of a stage belong to, with the SHA-256 it had then."""
+
+    model: str
+    """`float` or `int8`, as the metrics say."""
+    path: str
+    """Relative to the run directory when it lies in there, else absolute."""
+    sha256: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """Carry what every service reports; subclasses add what only theirs knows."""
@@ -53,6 +66,8 @@ class Result:
     skipped: tuple[SkippedFile, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
     """Findings that are no numbers, such as `bit_exact: yes`; shown below the metrics."""
+    measured: tuple[MeasuredFile, ...] = ()
+    """Model files that the metrics were measured on."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-able form that `result_from_dict` reads back."""

@@ -124,6 +124,8 @@ class ArenaPlan:
     """Layer while which that set is alive."""
     peak_tensors: tuple[str, ...]
     """Members of that set, the largest first."""
+    live: tuple[int, ...] = ()
+    """Bytes that are alive at each step, in the order of the layers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

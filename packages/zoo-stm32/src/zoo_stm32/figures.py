@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -13,10 +13,12 @@ import onnx
 
 from zoo_core.results import MetricValue
 from zoo_stm32.artifacts import ITEM_BYTES, CNetwork, Execution, FirmwareImage, LoweredModel
+from zoo_stm32.boards import Memory
 from zoo_stm32.verification import Comparison, Gap
 
 LAYER_COLUMNS = (
-    "index", "name", "op_type", "macs", "instructions", "weight_bytes", "output_bytes", "inputs", "outputs", "function",
+    "index", "name", "op_type", "macs", "instructions", "weight_bytes", "output_bytes", "live_bytes",
+    "inputs", "outputs", "function",
 )  # fmt: skip
 
 
@@ -75,6 +77,7 @@ class Footprint:
                 "data": place.data.name,
                 "activations": place.arena.name,
             },
+            "memories": self.memories(),
             "stack_reserved": self.image.sizes.stack,
             "stack_used": self.execution.stack_bytes,
             "peak_layer": plan.peak_layer,
@@ -84,9 +87,24 @@ class Footprint:
             "layers": list(self.layers()),
         }
 
+    def memories(self) -> list[dict[str, Any]]:
+        """Return every memory of the board with its size and what the firmware puts there, in bytes."""
+        sizes, place = self.image.sizes, self.image.placement
+        parts = (
+            (place.code, sizes.code),
+            (place.weights, sizes.weights),
+            (place.data, sizes.data + sizes.io + sizes.stack),
+            (place.arena, sizes.arena),
+        )
+        used: dict[str, int] = {}
+        for memory, count in parts:
+            used[memory.name] = used.get(memory.name, 0) + count
+        return memory_table(self.image.board.memories, used)
+
     def layers(self) -> Iterator[dict[str, Any]]:
         """Yield the figures of each layer under the names of `LAYER_COLUMNS`."""
         sizes = _tensor_bytes(self.lowered)
+        live = dict(enumerate(self.network.plan.live))
         for layer in self.network.layers:
             yield {
                 "index": layer.index,
@@ -96,6 +114,7 @@ class Footprint:
                 "instructions": self.execution.layer_instructions.get(layer.function),
                 "weight_bytes": layer.weight_bytes,
                 "output_bytes": sum(sizes[name] for name in layer.outputs),
+                "live_bytes": live.get(layer.index),
                 "inputs": " ".join(layer.inputs),
                 "outputs": " ".join(layer.outputs),
                 "function": layer.function,
@@ -127,6 +146,20 @@ class Footprint:
             if memory.external
         ]
         return f"with external memory: {', '.join(outside)}" if outside else "yes, in internal memory"
+
+
+def memory_table(memories: Iterable[Memory], used: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Return memories in the form in which results hold them: name, kind, external, size and used bytes."""
+    return [
+        {
+            "name": memory.name,
+            "kind": memory.kind,
+            "external": memory.external,
+            "size": memory.size,
+            "used": used.get(memory.name, 0),
+        }
+        for memory in memories
+    ]
 
 
 def exactness(comparison: Comparison) -> str:

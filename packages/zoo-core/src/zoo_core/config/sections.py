@@ -34,6 +34,7 @@ from zoo_core.config.limits import (
     only,
 )
 from zoo_core.config.lr_scheduler_section import LrSchedulerSection
+from zoo_core.config.run_sections import GeneralSection, HydraRunSection, HydraSection, MlflowSection
 from zoo_core.config.section import Section
 from zoo_core.config.training_sections import OptimizerSection, TrainingSection
 from zoo_core.protocols import PREDICTION, QUANTIZATION, SPLITS, TEST, TRAIN, VALIDATION
@@ -52,33 +53,6 @@ PURPOSE_OF_SPLIT = {
     TEST: "evaluation",
     PREDICTION: "prediction",
 }
-
-
-class GeneralSection(Section):
-    """Hold what belongs to the whole run."""
-
-    project_name: str = "<unnamed>"
-    """Name under which trackers file the run."""
-    output: str = ""
-    """Folder of the run; empty means `hydra.run.dir`."""
-    logs_dir: str = "logs"
-    """Folder for tracker files inside the run."""
-    saved_models_dir: str | None = None
-    """Folder for checkpoints and exported models inside the run; `saved_models` or the use case's own when absent."""
-    seed: int | None = 42
-    """Seed of everything random; `None` draws one and records it."""
-    deterministic_ops: bool = False
-    """Refuse operations whose result depends on scheduling."""
-    display_figures: bool = False
-    """Name every figure on the screen when it is written; figures are always files and open no windows."""
-    gpu_memory_limit: NonNegativeFloat | None = None
-    """Limit of GPU memory of a training in GB; 0 or nothing means no limit."""
-    device: str | None = None
-    """`cpu`, `cuda`, `mps` or `auto`."""
-    local_rank: Annotated[int, only(0, "the rank comes from the launcher, such as torchrun; remove the key")] = 0
-    """Only 0: the rank comes from the launcher."""
-    num_threads: PositiveInt | None = None
-    """CPU threads of torch and onnxruntime."""
 
 
 class ModelSection(Section):
@@ -374,26 +348,6 @@ class ToolsSection(Section):
     stedgeai: StedgeaiSection | None = None
     path_to_cubeIDE: Path | None = None  # noqa: N815 - the key as users write it
     """Executable of STM32CubeIDE on this machine."""
-
-
-class MlflowSection(Section):
-    """Locate the MLflow records."""
-
-    uri: Address | None = None
-    """Address or folder of the records; MLflow takes a login from `MLFLOW_TRACKING_USERNAME` and `..._PASSWORD`."""
-
-
-class HydraRunSection(Section):
-    """Name the run directory."""
-
-    dir: str = "./experiments_outputs/${now:%Y_%m_%d_%H_%M_%S}"
-    """Folder of the run; `${now:...}` is the time it starts."""
-
-
-class HydraSection(Section):
-    """Take the one Hydra setting that users change."""
-
-    run: HydraRunSection = HydraRunSection()
 
 
 class OpenSection(Section):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo_core.results import BenchmarkResult
+from zoo_stm32.boards import FLASH, RAM
 from zoo_stm32.cloud import CloudClient, CloudOptions
 from zoo_stm32.stedgeai import Options, StEdgeAi, find_stedgeai
 
@@ -72,9 +73,11 @@ def vendor_result(report: ToolReport, board: Board, choice: Choice) -> Benchmark
                 "macs": layer.macs,
                 "weight_bytes": layer.weight_bytes,
                 "activation_bytes": layer.activation_bytes,
+                "share": layer.share,
             }
             for layer in report.layers
         ],
+        "memories": _memories(report, board),
         **report.details,
     }
     return BenchmarkResult(
@@ -85,3 +88,18 @@ def vendor_result(report: ToolReport, board: Board, choice: Choice) -> Benchmark
         notes=report.notes,
         details=details,
     )
+
+
+def _memories(report: ToolReport, board: Board) -> list[dict[str, Any]]:
+    """Return what the tool places inside and outside of the chip, beside what the board has there, in bytes."""
+    places = (
+        ("RAM of the chip", RAM, False, report.internal_ram),
+        ("external RAM", RAM, True, report.external_ram),
+        ("flash of the chip, weights", FLASH, False, report.internal_flash),
+        ("external flash, weights", FLASH, True, report.external_flash),
+    )
+    return [
+        {"name": name, "kind": kind, "external": external, "size": size, "used": used}
+        for name, kind, external, used in places
+        if used is not None and (size := board.total(kind, external=external))
+    ]

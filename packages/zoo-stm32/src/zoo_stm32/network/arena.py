@@ -69,6 +69,7 @@ def plan_arena(
         lower_bound=bound,
         peak_layer=steps[peak] if 0 <= peak < len(steps) else "",
         peak_tensors=tuple(kept[index].name for index in members),
+        live=tuple(_breadth(problem, step) for step in range(len(steps))),
     )
 
 
