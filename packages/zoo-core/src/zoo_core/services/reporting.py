@@ -17,7 +17,8 @@ def write_run_report(context: RunContext) -> Path | None:
     try:
         from zoo_core.reporting.report import write_report
 
-        return write_report(folder)
+        with context.progress.track("Writing the report", None):
+            return write_report(folder)
     except ZooError as error:
         cause = error.message
     except Exception as error:  # noqa: BLE001 - a fault of the report must not cost the run

@@ -1,4 +1,4 @@
-"""Own what a report shows of evaluations: curves of float and int8 side by side, confusion, right and wrong examples."""
+"""Own what a report shows of evaluations: curves of float and int8 together, confusion, right and wrong examples."""
 
 from __future__ import annotations
 

@@ -95,7 +95,9 @@ class ClassTable:
 
 def metric_rows(record: RunRecord) -> tuple[MetricRow, ...]:
     """Return every metric of a run; those of evaluations stand before those of other stages."""
-    evaluated = [m for stage in record.results if isinstance(stage.result, EvaluationResult) for m in stage.result.metrics]
+    evaluated = [
+        m for stage in record.results if isinstance(stage.result, EvaluationResult) for m in stage.result.metrics
+    ]
     others = [
         metric
         for stage in record.results

@@ -70,17 +70,21 @@ def configuration_text(record: RunRecord) -> str:
 
 
 def circumstances(record: RunRecord) -> tuple[tuple[str, str], ...]:
-    """Return what the run was made with: file, overrides, seed, hash, machine, versions."""
+    """Return what the run was asked for: file, overrides, seed, hash."""
     manifest = record.manifest
     facts = [
         ("file", manifest.config_file),
         ("overrides", " ".join(manifest.overrides)),
         ("seed", str(manifest.seed)),
         ("hash of the configuration", manifest.config_hash),
-        ("machine", " ".join(manifest.host.values())),
-        *manifest.versions.items(),
     ]
     return tuple((name, text) for name, text in facts if text)
+
+
+def versions(record: RunRecord) -> tuple[tuple[str, str], ...]:
+    """Return the machine the run was computed on and the versions of the libraries."""
+    manifest = record.manifest
+    return ("machine", " ".join(manifest.host.values())), *manifest.versions.items()
 
 
 def _notes(record: RunRecord) -> Iterable[tuple[str, str]]:

@@ -63,6 +63,11 @@ class QuantizationView:
     loss_of: str
     """What the losses of layers are losses of."""
 
+    @property
+    def has_reasons(self) -> bool:
+        """Tell whether a reason was found for any layer."""
+        return any(layer.reasons for layer in self.layers)
+
 
 def quantizations(record: RunRecord) -> tuple[QuantizationView, ...]:
     """Return what is to be shown of every quantization of a run."""

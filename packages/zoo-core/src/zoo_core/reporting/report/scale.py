@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 ROUND_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
-LARGE = ((1e9, "G"), (1e6, "M"), (1e4, "k"))
-SMALLEST_PLAIN = 1e-3
+LARGE = ((1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k"))
+"""Size from which on a number is shortened, its unit, and the letter of the unit."""
+SMALLEST_PLAIN = 1e-4
 MARGIN = 0.04
 """Share of the range that is left free above and below the curves."""
 
@@ -56,9 +57,9 @@ def ticks(low: float, high: float, most: int = 6) -> list[float]:
 def tick_text(value: float) -> str:
     """Return a number of at most five letters or so: `0.25`, `120`, `45k`, `1e-05`."""
     size = abs(value)
-    for factor, letter in LARGE:
-        if size >= factor:
-            return f"{value / factor:.4g}{letter}"
+    for least, unit, letter in LARGE:
+        if size >= least:
+            return f"{value / unit:.4g}{letter}"
     if size and size < SMALLEST_PLAIN:
         return f"{value:.1e}".replace(".0e", "e")
     return f"{value:.4g}"

@@ -45,9 +45,7 @@ def _charts(record: RunRecord, stage_id: str, stage: StageRecord | None) -> list
 
 def _chart(rows: Sequence[Mapping[str, str]], name: str, best: float | None) -> Chart:
     columns = {f"{TRAIN}{name}": "training", f"{VALIDATION}{name}": "validation"}
-    return Chart(
-        name=name, title=name, x_label="epoch", y_label="", series=_series(rows, columns), x_mark=best
-    )
+    return Chart(name=name, title=name, x_label="epoch", y_label="", series=_series(rows, columns), x_mark=best)
 
 
 def _series(rows: Sequence[Mapping[str, str]], columns: Mapping[str, str]) -> tuple[Series, ...]:
