@@ -82,7 +82,7 @@ def _cell(value: float | None, difference: float | None, verdict: str, unit: str
 
 
 def _charts(folders: Sequence[Path], names: Sequence[str]) -> list[Chart]:
-    """Return one chart per measured thing with a curve of every run: on validation images, else in training."""
+    """Return the curves that several runs have, one chart each: on validation images, else in training."""
     together: dict[str, Chart] = {}
     for folder, name in zip(folders, names, strict=True):
         try:
@@ -92,7 +92,7 @@ def _charts(folders: Sequence[Path], names: Sequence[str]) -> list[Chart]:
         for chart in charts:
             known = together.get(chart.name, replace(chart, series=(), x_mark=None))
             together[chart.name] = replace(known, series=(*known.series, _last(chart, name)))
-    return list(together.values())
+    return [chart for chart in together.values() if len(chart.series) > 1]
 
 
 def _last(chart: Chart, name: str) -> Series:

@@ -38,7 +38,7 @@ def limits(values: Iterable[float], *, margin: float = MARGIN) -> tuple[float, f
         return 0.0, 1.0
     low, high = min(finite), max(finite)
     if low == high:
-        spread = abs(low) or 1.0
+        spread = abs(low) / 10 or 1.0
         return low - spread / 2, high + spread / 2
     free = (high - low) * margin
     return low if low == 0 else low - free, high + free
