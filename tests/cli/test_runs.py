@@ -117,32 +117,6 @@ def test_show_of_a_folder_without_a_run_is_the_users_mistake(cli, tmp_path: Path
     assert "is not a run" in answer.err
 
 
-def test_compare_judges_each_metric_by_its_own_direction(cli, two_runs) -> None:
-    answer = cli("runs", "compare", *map(str, two_runs))
-    assert answer.code == 0
-    lines = {line.split()[0]: line for line in answer.out.splitlines() if line}
-    assert lines["KEY"].split() == ["KEY", "1:", "a", "2:", "b"]
-    assert lines["training.epochs"].split() == ["training.epochs", "3", "6"]
-    assert "training.batch_size" not in answer.out
-    assert lines["float/test/top1"].split()[-3:] == ["95.00", "%", "(better)"]
-    assert lines["latency_median"].split()[-3:] == ["4", "ms", "(worse)"]
-
-
-def test_compare_json(cli, two_runs) -> None:
-    comparison = cli("runs", "compare", *map(str, two_runs), "--json").document["comparison"]
-    assert comparison["configuration"] == [{"key": "training.epochs", "values": [3, 6]}]
-    assert {metric["key"]: metric["verdicts"][1] for metric in comparison["metrics"]} == {
-        "float/test/top1": "better",
-        "latency_median": "worse",
-    }
-
-
-def test_compare_of_one_run_is_the_users_mistake(cli, two_runs) -> None:
-    answer = cli("runs", "compare", str(two_runs[0]))
-    assert answer.code == 2
-    assert "two runs" in answer.err
-
-
 def test_damaged_result_says_what_to_delete(cli, two_runs) -> None:
     path = two_runs[0] / "stages" / "1_evaluation" / "result.json"
     data = json.loads(path.read_text())

@@ -48,13 +48,13 @@ def recording() -> type[Recording]:
 
 @pytest.fixture
 def installed() -> Iterator[Callable[..., Resolved[TrackerSpec]]]:
-    """Return a maker of installed trackers from their build functions."""
+    """Return a maker of trackers, from their build functions, that work in a thread of this process."""
     module: Any = types.ModuleType(MODULE)
     sys.modules[MODULE] = module
 
     def make(build: Callable[..., Any], name: str = "acme") -> Resolved[TrackerSpec]:
         setattr(module, f"build_{name}", build)
-        spec = TrackerSpec(name=name, summary="A tracker.", build=LazyRef(f"{MODULE}:build_{name}"))
+        spec = TrackerSpec(name=name, summary="A tracker.", build=LazyRef(f"{MODULE}:build_{name}"), light=True)
         return Resolved(spec=spec, distribution="zoo-acme", version="0.3", name=name)
 
     yield make

@@ -63,7 +63,7 @@ def test_calls_come_while_the_run_goes_on(tmp_path, installed, recording, config
 def test_a_tracker_that_is_not_asked_for_gets_no_thread_and_no_file(tmp_path, installed, config, told) -> None:
     feed = TrackerFeed.open([installed(lambda *_: None)], config(), tmp_path, told(tmp_path).events)
     feed.close()
-    assert feed.senders == []
+    assert feed.followers == []
     assert not (tmp_path / "trackers").exists()
 
 

@@ -36,23 +36,36 @@ def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def send(name, config, run_dir, events):
+    """Tell a tracker of core as a run does: in its own process, unless it is light."""
+    saved = {
+        "general": {"project_name": "parts"},
+        "mlflow": {"uri": config.mlflow.uri},
+        "training": vars(config.training),
+    }
+    path = run_dir / "run.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "config": {"operation_mode": "training", **saved}}))
     tracker = build_catalog(PluginSelection(only=())).trackers.resolve(name)
     feed = TrackerFeed.open([tracker], config, run_dir, events)
-    assert len(feed.senders) == 1
+    assert len(feed.followers) == 1
     feed.close()
-    assert feed.senders[0].failure is None
+    assert feed.followers[0].failure is None
+
+
+def read_back(folder: Path):
+    accumulators = importlib.import_module("tensorboard.backend.event_processing.event_accumulator")
+    events = accumulators.EventAccumulator(str(folder))
+    events.Reload()
+    return events
 
 
 def test_tensorboard_reads_the_curves(tmp_path, config, told) -> None:
-    pytest.importorskip("tensorboard")
-    accumulators = importlib.import_module("tensorboard.backend.event_processing.event_accumulator")
     send("tensorboard", config(log_tb=True), tmp_path, told(tmp_path).events)
     recorder = told(tmp_path, epochs=3)  # the run goes on
     send("tensorboard", config(log_tb=True), tmp_path, recorder.events)
-    events = accumulators.EventAccumulator(str(tmp_path / "logs"))
-    events.Reload()
-    assert events.Tags()["scalars"] == ["lr/0", "train/loss", "eval/top1"]
+    events = read_back(tmp_path / "logs")
+    assert sorted(events.Tags()["scalars"]) == ["eval/top1", "int8/test/top1", "lr/0", "train/loss"]
     assert [(point.step, point.value) for point in events.Scalars("eval/top1")] == [(1, 41.0), (2, 42.0), (3, 43.0)]
+    assert [(point.step, point.value) for point in events.Scalars("int8/test/top1")][-1] == (0, 91.0)
 
 
 def records(address: str, run_dir: Path):
@@ -128,9 +141,9 @@ def test_mlflow_server_that_is_absent_is_one_line(tmp_path, config, told, warnin
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{probe.getsockname()[1]}"
-    tracker = build_catalog(PluginSelection(only=())).trackers.resolve("mlflow")
-    feed = TrackerFeed.open([tracker], config(uri=address), tmp_path, told(tmp_path).events)
-    feed.close()
+    events = told(tmp_path).events
+    with pytest.raises(AssertionError):
+        send("mlflow", config(uri=address), tmp_path, events)
     lines = [line for line in warnings_of_zoo() if line.startswith("Tracker")]
     assert len(lines) == 1
     assert "Tracker mlflow of zoo-core" in lines[0]

@@ -12,11 +12,14 @@ import pytest
 
 from zoo_core.errors import MissingError
 from zoo_core.plugins import PluginSelection, build_catalog
-from zoo_core.reporting.trackers import clearml_tracker, mlflow_tracker, wandb_tracker
-from zoo_core.reporting.trackers.feed import TrackerFeed
+from zoo_core.reporting.trackers import asking, clearml_tracker, mlflow_tracker, wandb_tracker
+from zoo_core.reporting.trackers.feed import TrackerFeed, open_sender
 from zoo_core.runs.tracker_state import TrackerState
 
 VARIABLES = ("CLEARML_OFFLINE_MODE", "WANDB_MODE", "WANDB_SILENT", *mlflow_tracker.MANNERS, "MLFLOW_ALLOW_FILE_STORE")
+
+
+HISTOGRAMS = {"conv.weight": {"edges": [-1.0, 1.0, 3.0], "counts": [3, 5]}}
 
 
 class Calls:
@@ -61,10 +64,14 @@ def module(monkeypatch: pytest.MonkeyPatch, name: str, **members: Any) -> Any:
 
 
 def send(name: str, config: Any, run_dir: Path, events: Any) -> Any:
+    """Tell a tracker of core of a run, in this process, where the stand-ins are."""
     tracker = build_catalog(PluginSelection(only=())).trackers.resolve(name)
-    feed = TrackerFeed.open([tracker], config, run_dir, events)
-    feed.close()
-    return [sender.failure for sender in feed.senders]
+    sender = open_sender(tracker, config, run_dir)
+    if sender is None:
+        return []
+    sender.catch_up(events)
+    sender.close()
+    return [sender.failure]
 
 
 @pytest.fixture
@@ -192,9 +199,9 @@ def test_mlflow_takes_at_most_a_hundred_values_at_once(tmp_path, mlflow, config,
 
 
 def test_mlflow_is_quiet_without_its_package_or_address(tmp_path, config, monkeypatch) -> None:
-    monkeypatch.setattr(mlflow_tracker, "is_installed", lambda _: False)
+    monkeypatch.setattr(asking, "is_installed", lambda _: False)
     assert mlflow_tracker.build(config(uri="http://127.0.0.1:5000"), tmp_path) is None
-    monkeypatch.setattr(mlflow_tracker, "is_installed", lambda _: True)
+    monkeypatch.setattr(asking, "is_installed", lambda _: True)
     assert mlflow_tracker.build(config(), tmp_path) is None
 
 
@@ -204,6 +211,8 @@ def clearml(monkeypatch: pytest.MonkeyPatch) -> types.SimpleNamespace:
         report_scalar="title, series, value, iteration",
         report_single_value="name, value",
         report_image="title, series, iteration=None, local_path=None",
+        report_histogram="title, series, values, iteration=None, labels=None, xlabels=None, xaxis=None, yaxis=None, "
+        "mode=None, data_args=None, extra_layout=None",
     )
     task = Calls(
         connect="mutable, name=None",
@@ -225,6 +234,7 @@ def clearml(monkeypatch: pytest.MonkeyPatch) -> types.SimpleNamespace:
         "auto_resource_monitoring=True, auto_connect_streams=True, deferred_init=False",
     )
     init.answers = {"init": task}
+    init._report_subprocess_enabled = True  # type: ignore[attr-defined]
     module(monkeypatch, "clearml", Task=init)
     return types.SimpleNamespace(task=task, logger=logger, init=init)
 
@@ -263,6 +273,16 @@ def test_clearml_is_on_where_a_configuration_exists_and_continues_its_task(
     for known in (False, "t1"):
         send("clearml", config(), tmp_path, told(tmp_path).events)
         assert clearml.init.of("init")[-1]["continue_last_task"] == known
+
+
+def test_clearml_gets_histograms_and_starts_no_second_process(tmp_path, clearml, monkeypatch) -> None:
+    monkeypatch.setenv("CLEARML_OFFLINE_MODE", "1")
+    clearml_tracker.ClearmlTracker(tmp_path).log_histograms(HISTOGRAMS, 4)
+    (call,) = clearml.logger.of("report_histogram")
+    assert call["title"] == "conv.weight"
+    assert call["values"] == [3, 5]
+    assert (call["iteration"], call["xlabels"]) == (4, ["0", "2"])
+    assert clearml.init._report_subprocess_enabled is False
 
 
 @pytest.fixture
@@ -306,20 +326,32 @@ def test_wandb_gets_points_summary_pictures_and_models(tmp_path, wandb, config, 
     assert wandb.top.of("init")[1]["id"] == init["id"]
 
 
+def test_wandb_gets_histograms(tmp_path, wandb, monkeypatch) -> None:
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    wandb.module.Histogram = lambda np_histogram: ("histogram", *np_histogram)
+    wandb_tracker.WandbTracker(tmp_path).log_histograms(HISTOGRAMS, 4)
+    (call,) = wandb.run.of("log")
+    assert call["data"] == {"epoch": 4, "weights/conv.weight": ("histogram", [3, 5], [-1.0, 1.0, 3.0])}
+
+
 def test_wandb_without_login_is_told_before_it_asks(tmp_path, wandb, config) -> None:
     with pytest.raises(MissingError, match=r"nobody is logged in.*\n.*WANDB_MODE=offline"):
         wandb_tracker.build(config(log_wandb=True), tmp_path)
     assert wandb_tracker.build(config(), tmp_path) is None
 
 
-@pytest.mark.parametrize(("name", "asked"), [("wandb", {"log_wandb": True}), ("tensorboard", {"log_tb": True})])
+@pytest.mark.parametrize(
+    ("name", "package", "asked"),
+    [("wandb", "wandb", {"log_wandb": True}), ("tensorboard", "tensorboardX", {"log_tb": True})],
+)
 def test_an_absent_package_is_one_line_with_its_cure(  # noqa: PLR0917
-    name, asked, tmp_path, config, told, monkeypatch, warnings_of_zoo
+    name, package, asked, tmp_path, config, told, monkeypatch, warnings_of_zoo
 ) -> None:
-    monkeypatch.setitem(sys.modules, name, None)
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    assert send(name, config(**asked), tmp_path, told(tmp_path).events) == []
+    monkeypatch.setitem(sys.modules, package, None)
+    tracker = build_catalog(PluginSelection(only=())).trackers.resolve(name)
+    feed = TrackerFeed.open([tracker], config(**asked), tmp_path, told(tmp_path).events)
+    assert feed.followers == []
     (line,) = warnings_of_zoo()
     assert line.startswith(f"Tracker {name} of zoo-core")
-    assert f"package {name}" in line
+    assert f"package {package}" in line
     assert "pip install" in line
