@@ -8,7 +8,7 @@ from zoo_core.config.load import load_config
 from zoo_core.errors import UserError
 from zoo_core.inference.session import OnnxSession
 from zoo_core.plugins import get_catalog
-from zoo_core.services.evaluation import _outputs
+from zoo_core.services.measuring import outputs_of
 
 
 def test_the_metric_is_that_of_the_mean_outputs(tmp_path, chains, finished):
@@ -34,7 +34,7 @@ def test_the_metric_is_that_of_the_mean_outputs(tmp_path, chains, finished):
 def test_every_output_is_averaged(finished):
     session = OnnxSession(finished.run_dir / "saved_models/resnet8/resnet8.onnx")
     images = np.random.default_rng(0).normal(size=(3, 1, 16, 16)).astype(np.float32)
-    (mean,) = _outputs(session, images, mirrored=True)
+    (mean,) = outputs_of(session, images, mirrored=True)
     (one,), (other,) = session.run(images), session.run(np.ascontiguousarray(images[..., ::-1]))
     np.testing.assert_allclose(mean, (one + other) / 2, rtol=1e-6)
     assert mean.dtype == np.float32

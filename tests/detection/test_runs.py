@@ -60,6 +60,31 @@ def test_files_of_a_chain(finished, name):
     assert (finished.folder / name).stat().st_size > 0
 
 
+def test_examples_show_every_image_beside_its_labels(finished, shapes):
+    folder = finished.folder / "stages/4_evaluation"
+    shown = json.loads((folder / "examples.json").read_text())
+    truth = json.loads((shapes / "annotations/instances_train.json").read_text())
+    boxes = {image["file_name"]: 0 for image in truth["images"]}
+    names = {image["id"]: image["file_name"] for image in truth["images"]}
+    for row in truth["annotations"]:
+        boxes[names[row["image_id"]]] += 1
+    assert (shown["model"], shown["split"], shown["images"]) == ("int8", "test", len(boxes))
+    assert len(shown["examples"]) == len(boxes)
+    for one in shown["examples"]:
+        words = one["text"].partition("labelled ")[2].replace("nothing", "0").split()
+        assert sum(int(word) for word in words if word.isdecimal()) == boxes[one["image"].split("/")[-1]]
+        for picture in (one["picture"], one["truth"]):
+            with Image.open(folder / picture) as opened:
+                assert max(opened.size) <= 320
+
+
+def test_charts_sum_up_to_the_metrics(finished):
+    document = json.loads((finished.folder / "stages/4_evaluation/quantized_model_test_set_charts.json").read_text())
+    precision = document["drawings"][0]
+    (mean,) = (series for series in precision["series"] if series["emphasis"])
+    assert 100 * np.trapezoid(mean["y"], mean["x"]) == pytest.approx(finished.metrics(model="int8")["st_map"])
+
+
 def test_outputs_have_names(finished):
     model = onnx.load(exported(finished.folder))
     shapes = {

@@ -31,6 +31,19 @@ def exported(run_dir):
     return path
 
 
+def test_examples_show_every_image_with_its_score(finished):
+    folder = finished.folder / "stages/4_evaluation"
+    shown = json.loads((folder / "examples.json").read_text())
+    scores = [one["score"] for one in shown["examples"]]
+    assert len(scores) == shown["images"] == 8
+    assert np.mean(scores) == pytest.approx(finished.metrics(model="int8")["oks"])
+    assert shown["right"] == sum(score >= 0.5 for score in scores)
+    for one in shown["examples"]:
+        assert one["text"] == "found 1 pose, 1 labelled"
+        assert (folder / one["picture"]).stat().st_size > 0
+        assert (folder / one["truth"]).stat().st_size > 0
+
+
 def truths(folder, keypoints=17):
     """Read the text files of a folder: boxes and keypoints in pixels, by hand, image by image."""
     found = []

@@ -83,6 +83,23 @@ def test_the_best_model_has_no_identity_head(finished):
     assert all(torch.equal(value, whole[name]) for name, value in headless.items())
 
 
+def test_examples_show_every_query_with_its_score(finished):
+    folder = finished.folder / "stages/4_evaluation"
+    shown = json.loads((folder / "examples.json").read_text())
+    table = (finished.folder / "quantized_model_reid_per_query.csv").read_text(encoding="utf-8")
+    rows = list(csv.DictReader(table.splitlines()))
+    scores = [100 * one["score"] for one in shown["examples"]]
+    assert sorted(scores) == pytest.approx(sorted(float(row["ap"]) for row in rows), abs=0.01)
+    assert shown["right"] == sum(row["first_right"] == "1" for row in rows)
+    for one in shown["examples"]:
+        assert "/query/" in one["image"]
+        person = one["image"].split("/")[-1].partition("_")[0]
+        assert one["text"].endswith("which is right" if one["right"] else f"is {person}")
+        assert one["right"] == one["text"].startswith(f"found {person} first")
+        with Image.open(folder / one["picture"]) as picture:
+            assert picture.width == 320  # the query and three answers
+
+
 def test_files_for_others_name_nobody(finished):
     for name in (FLOAT, QUANTIZED):
         model = onnx.load(finished.folder / name)

@@ -7,7 +7,7 @@ from torchvision.ops import box_iou as official_iou
 
 from zoo_detection.detections import Detections
 from zoo_detection.labels import BoxLabels
-from zoo_detection.metrics.confusion import box_iou, confusion_matrix
+from zoo_detection.metrics.confusion import box_iou, confusion_matrix, paired_boxes
 from zoo_detection.metrics.records import ImageRecord, Tables
 
 FIRST, SECOND, THIRD = [0, 0, 10, 10], [50, 0, 60, 10], [0, 50, 10, 60]
@@ -22,7 +22,7 @@ def matrix(true, found, *, crowd=None, confidence=0.5, classes=2):
         classes=np.array([kind for *_, kind in found], np.int64),
     )
     tables = Tables((ImageRecord(labels=labels, found=boxes),), classes)
-    return confusion_matrix(tables, confidence=confidence, overlap=0.5).tolist()
+    return confusion_matrix(paired_boxes(tables, confidence=confidence, overlap=0.5), classes).tolist()
 
 
 def test_right_wrong_missed_and_invented():

@@ -6,12 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from zoo_reid.metrics.pictures import (
-    distance_histogram,
-    write_distance_histogram_png,
-    write_per_query_csv,
-    write_rank_curve_png,
-)
+from zoo_reid.metrics.histogram import distance_histogram
+from zoo_reid.metrics.pictures import write_distance_histogram_png, write_per_query_csv, write_rank_curve_png
 from zoo_reid.metrics.ranking import rank
 
 PROTOCOL = {"distance": "cosine", "same_camera": "exclude", "same_set": False}

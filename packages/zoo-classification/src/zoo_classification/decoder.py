@@ -67,6 +67,14 @@ class ClassificationDecoder:
         ImageDraw.Draw(canvas).text((PADDING - left, picture.height + PADDING - top), text, fill="white", font=font)
         return canvas
 
+    def sentence(self, record: Mapping[str, Any], target: int) -> str:
+        """Return the answer and what is true in words."""
+        answer = f"predicted {record['label']} ({100 * record['score']:.0f} %)"
+        return f"{answer}, which is right" if record["class_index"] == target else f"{answer}, is {self._name(target)}"
+
+    def _name(self, index: int) -> str:
+        return self.class_names[index] if 0 <= index < len(self.class_names) else f"class {index}"
+
     def describe(self) -> dict[str, Any]:
         """Return the description of the outputs for an exported model."""
         return {"type": "classification", "output": "logits", "activation": "softmax", "top": TOP}

@@ -11,13 +11,14 @@ import numpy.typing as npt
 
 from zoo_classification.confusion import write_confusion_csv, write_confusion_png, write_per_class_csv
 from zoo_classification.decoder import TOP, as_scores
+from zoo_core.charts import Drawing, confusion_table
 from zoo_core.results import MetricValue
 
 PERCENT = 100.0
 
 
 class ClassificationEvaluator:
-    """Count right and wrong answers in a confusion matrix; memory does not grow with the number of images.
+    """Count right and wrong answers in a confusion matrix; of a single image, one byte is kept.
 
     An image counts as right among the k best when fewer than k classes score higher, or as high and stand
     earlier in the list. An output that is not a number is never right.
@@ -28,6 +29,7 @@ class ClassificationEvaluator:
         count = len(self.class_names)
         self._confusion: npt.NDArray[np.int64] = np.zeros((count, count), dtype=np.int64)
         self._in_top = 0
+        self._right: list[npt.NDArray[np.bool_]] = []
 
     def update(self, outputs: Sequence[npt.NDArray[np.float32]], targets: Any) -> None:
         """Take logits or probabilities of shape (N, K) and class indices of shape (N,).
@@ -42,15 +44,17 @@ class ClassificationEvaluator:
         answers = np.where(valid, np.nan_to_num(scores).argmax(axis=1), (labels + 1) % len(self.class_names))
         np.add.at(self._confusion, (labels, answers), 1)
         self._in_top += int(np.count_nonzero(ranks < TOP))
+        self._right.append(answers == labels)
 
     def state(self) -> dict[str, Any]:
-        """Return the counts."""
-        return {"confusion": self._confusion.copy(), "in_top": self._in_top}
+        """Return the counts, and which images were answered rightly."""
+        return {"confusion": self._confusion.copy(), "in_top": self._in_top, "right": list(self._right)}
 
     def merge(self, states: Sequence[Any]) -> None:
         """Replace the counts by the sum of several."""
         self._confusion = np.sum([state["confusion"] for state in states], axis=0, dtype=np.int64)
         self._in_top = sum(state["in_top"] for state in states)
+        self._right = [part for state in states for part in state["right"]]
 
     @property
     def confusion(self) -> npt.NDArray[np.int64]:
@@ -90,6 +94,19 @@ class ClassificationEvaluator:
             }
             for index, name in enumerate(self.class_names)
         )
+
+    def right_images(self) -> tuple[bool, ...]:
+        """Tell of each image whether the best class is the true one."""
+        return tuple(right for part in self._right for right in part.tolist())
+
+    def image_scores(self) -> tuple[float, ...]:
+        """Return 1 for each image whose best class is the true one, and 0 for the others."""
+        return tuple(map(float, self.right_images()))
+
+    def drawings(self) -> tuple[Drawing, ...]:
+        """Return the confusion matrix, of 40 classes at most."""
+        counts = self._confusion.tolist()
+        return (confusion_table("Confusion matrix", self.class_names, counts, column_label="predicted class"),)
 
     def write(self, directory: Path, stem: str) -> tuple[Path, ...]:
         """Write `<stem>_confusion_matrix.csv`, the same as `.png`, and `<stem>_per_class.csv`."""

@@ -1,4 +1,4 @@
-"""Own the numbers behind a picture of an evaluation: curves and tables of counts, which a report draws in its own way."""
+"""Own the numbers behind a picture of an evaluation: curves and tables of counts, which reports draw in their way."""
 
 from __future__ import annotations
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,12 +13,18 @@ from PIL import Image
 
 from zoo_core.data.preprocessing import ImagePreprocessing
 from zoo_detection.detections import Detections
-from zoo_detection.drawing import draw_boxes
+from zoo_detection.drawing import class_name, draw_boxes
+from zoo_detection.labels import BoxLabels
 from zoo_detection.metrics.coco_results import as_corner_and_size
 from zoo_detection.postprocessing import PostProcessing
 
+if TYPE_CHECKING:
+    from zoo_detection.evaluator import DetectionEvaluator
+
 SCORE_DECIMALS = 6
 BOX_DECIMALS = 2
+NAMED = 3
+"""Largest number of classes that a sentence names."""
 
 
 class DetectionDecoder:
@@ -69,6 +76,22 @@ class DetectionDecoder:
         labels = [f"{one['label']} {100 * one['score']:.0f} %" for one in found]
         return draw_boxes(image, boxes, labels, [one["class_index"] for one in found])
 
+    def sentence(self, record: Mapping[str, Any], target: BoxLabels) -> str:
+        """Return how many boxes of which classes were found, and how many are labelled."""
+        found = Counter(one["label"] for one in record["detections"])
+        true = Counter(class_name(index, self.class_names) for index in target.classes[target.trained].tolist())
+        return f"found {_listed(found)}; labelled {_listed(true)}"
+
+    def as_judged(self, evaluator: DetectionEvaluator) -> DetectionDecoder:
+        """Return a decoder of the boxes that an evaluation counts: from the confidence on that it found best."""
+        postprocessing = PostProcessing(
+            self.postprocessing.family,
+            confidence=evaluator.shown_confidence,
+            overlap=self.postprocessing.overlap,
+            limit=self.postprocessing.limit,
+        )
+        return DetectionDecoder(postprocessing, self.preprocessing, self.class_names, category_ids=self.category_ids)
+
     def describe(self) -> dict[str, Any]:
         """Return the description of the outputs for an exported model."""
         return {"type": "detection", "category_ids": list(self.category_ids), **self.postprocessing.describe()}
@@ -94,6 +117,13 @@ class DetectionDecoder:
                 for one, box in zip(found, boxes.tolist(), strict=True)
             ]
         return rows
+
+
+def _listed(counts: Counter[str]) -> str:
+    """Return the most frequent names with their numbers."""
+    named = [f"{count} {name}" for name, count in counts.most_common(NAMED)]
+    others = counts.total() - sum(count for _, count in counts.most_common(NAMED))
+    return ", ".join([*named, *([f"{others} more"] if others else [])]) or "nothing"
 
 
 def image_numbers(names: Sequence[str]) -> list[int]:

@@ -79,13 +79,14 @@ def draw_labels(
     placed = replace(placed, boxes=placed.boxes * scale)
     visible = placed.chosen(np.flatnonzero((placed.boxes[:, 2:] > placed.boxes[:, :2]).all(axis=1)))
     texts = [
-        f"{_name(int(index), class_names)} {CROWD}" if crowd else _name(int(index), class_names)
+        f"{class_name(int(index), class_names)} {CROWD}" if crowd else class_name(int(index), class_names)
         for index, crowd in zip(visible.classes, visible.crowd, strict=True)
     ]
     return draw_boxes(picture, visible.boxes, texts, visible.classes)
 
 
-def _name(index: int, class_names: Sequence[str]) -> str:
+def class_name(index: int, class_names: Sequence[str]) -> str:
+    """Return the name of a class, or its number where it has none."""
     return class_names[index] if 0 <= index < len(class_names) else f"class {index}"
 
 

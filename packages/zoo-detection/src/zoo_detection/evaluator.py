@@ -4,25 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from zoo_core.charts import Drawing, confusion_table
 from zoo_core.data.preprocessing import ImagePreprocessing
 from zoo_core.results import MetricValue
 from zoo_detection.detections import Detections
 from zoo_detection.labels import BoxLabels
 from zoo_detection.metrics.coco_precision import NAMES, CocoPrecision, coco_precision
 from zoo_detection.metrics.coco_results import result_rows, write_results
-from zoo_detection.metrics.confusion import confusion_matrix
+from zoo_detection.metrics.confusion import ImagePairs, confusion_matrix, paired_boxes
+from zoo_detection.metrics.curves import Curves, as_chart, f1_curves, precision_recall_curves
 from zoo_detection.metrics.files import (
+    BACKGROUND,
     write_confusion_csv,
     write_confusion_png,
-    write_f1_png,
+    write_curves_png,
     write_per_class_csv,
-    write_precision_recall_png,
 )
 from zoo_detection.metrics.records import ImageRecord, Tables
 from zoo_detection.metrics.single_overlap import SingleOverlap, single_overlap
@@ -36,13 +39,26 @@ ST_NAMES = {"st_map": "average_precision", "st_mpre": "precision", "st_mrec": "r
 """Our names of the numbers of ST's services, and the fields that hold them for each class."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Measured:
     """Hold what is computed once of all that was gathered."""
 
     tables: Tables
+    order: tuple[int, ...]
+    """Place of each image of the tables in the order in which images were taken."""
     coco: CocoPrecision
     single: SingleOverlap
+    overlap: float
+
+    @cached_property
+    def confidence(self) -> float:
+        """Return the confidence at which F1 of all classes is best."""
+        return self.single.best_confidence
+
+    @cached_property
+    def pairs(self) -> tuple[ImagePairs, ...]:
+        """Return which boxes of each image belong together, of those found with the best confidence or more."""
+        return paired_boxes(self.tables, confidence=self.confidence, overlap=self.overlap)
 
 
 class DetectionEvaluator:
@@ -143,21 +159,62 @@ class DetectionEvaluator:
         return (*tables, *self._draw(measured, directory, stem)) if self.plot else tables
 
     def _draw(self, measured: _Measured, directory: Path, stem: str) -> tuple[Path, ...]:
-        names, confidence = self.class_names, measured.single.best_confidence
-        counts = confusion_matrix(measured.tables, confidence=confidence, overlap=self.iou)
-        title = f"confidence from {confidence:.3f}, IoU from {self.iou:g}"
+        precision, f1 = self._curves(measured)
+        counts, title = confusion_matrix(measured.pairs, measured.tables.classes), self._conditions(measured)
         return (
-            write_precision_recall_png(directory / f"{stem}_precision_recall.png", measured.single, names),
-            write_f1_png(directory / f"{stem}_f1_confidence.png", measured.single, names),
-            write_confusion_csv(directory / f"{stem}_confusion_matrix.csv", counts, names),
-            write_confusion_png(directory / f"{stem}_confusion_matrix.png", counts, names, title),
+            write_curves_png(directory / f"{stem}_precision_recall.png", precision),
+            write_curves_png(directory / f"{stem}_f1_confidence.png", f1),
+            write_confusion_csv(directory / f"{stem}_confusion_matrix.csv", counts, self.class_names),
+            write_confusion_png(directory / f"{stem}_confusion_matrix.png", counts, self.class_names, title),
         )
+
+    def drawings(self) -> tuple[Drawing, ...]:
+        """Return precision over recall, F1 over confidence and the confusion matrix, whatever `plot` says.
+
+        There are no curves where there is nothing to find.
+        """
+        measured = self._measure()
+        charts = (as_chart(curves) for curves in self._curves(measured) if curves.classes)
+        table = confusion_table(
+            f"Confusion matrix, {self._conditions(measured)}",
+            self.class_names,
+            confusion_matrix(measured.pairs, measured.tables.classes).tolist(),
+            column_label="found class",
+            background=BACKGROUND,
+        )
+        return (*charts, table)
+
+    def image_scores(self) -> tuple[float, ...]:
+        """Return F1 of each image, of the boxes and pairs that the confusion matrix counts.
+
+        An image without anything to find has 1 when nothing was found on it, and 0 otherwise.
+        """
+        measured = self._measure()
+        scores = np.zeros(len(measured.order))
+        scores[list(measured.order)] = [pairs.f1 for pairs in measured.pairs]
+        return tuple(scores.tolist())
+
+    def right_images(self) -> tuple[bool, ...]:
+        """Tell of each image whether everything was found on it and nothing else."""
+        return tuple(score == 1.0 for score in self.image_scores())
+
+    @property
+    def shown_confidence(self) -> float:
+        """Return the smallest score of the boxes that `image_scores` and the confusion matrix count."""
+        return max(self._measure().confidence, self.postprocessing.confidence)
+
+    def _curves(self, measured: _Measured) -> tuple[Curves, Curves]:
+        names = self.class_names
+        return precision_recall_curves(measured.single, names), f1_curves(measured.single, names)
+
+    def _conditions(self, measured: _Measured) -> str:
+        return f"confidence from {measured.confidence:.3f}, IoU from {self.iou:g}"
 
     def _measure(self) -> _Measured:
         """Return what is known of all images, in the order of their numbers, whichever process saw them."""
         if self._measured is None:
-            records = sorted(self._records, key=lambda record: record.labels.image_id)
-            tables = Tables(tuple(records), len(self.class_names))
+            order = sorted(range(len(self._records)), key=lambda place: self._records[place].labels.image_id)
+            tables = Tables(tuple(self._records[place] for place in order), len(self.class_names))
             single = single_overlap(tables, self.preprocessing, self.iou)
-            self._measured = _Measured(tables, coco_precision(tables), single)
+            self._measured = _Measured(tables, tuple(order), coco_precision(tables), single, self.iou)
         return self._measured

@@ -12,6 +12,7 @@ from PIL import Image
 
 from zoo_core.data.preprocessing import ImagePreprocessing
 from zoo_pose.drawing import draw_poses
+from zoo_pose.labels import PoseLabels
 from zoo_pose.metrics.coco_results import image_numbers, result_row
 from zoo_pose.poses import Poses
 from zoo_pose.postprocessing import PosePostProcessing
@@ -67,6 +68,12 @@ class PoseDecoder:
             boxes=[one["box"] for one in boxed],
             labels=[f"{100 * one['score']:.0f} %" for one in boxed],
         )
+
+    def sentence(self, record: Mapping[str, Any], target: PoseLabels) -> str:
+        """Return how many poses were found, and how many are labelled."""
+        labelled = int(np.count_nonzero(~target.crowd & target.labelled.any(axis=1)))
+        found = record["count"]
+        return f"found {found} {'pose' if found == 1 else 'poses'}, {labelled} labelled"
 
     def describe(self) -> dict[str, Any]:
         """Return the description of the outputs for an exported model.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from zoo_core.charts import Drawing
 from zoo_core.data.preprocessing import ImagePreprocessing
 from zoo_core.errors import UserError
 from zoo_core.results import MetricValue
@@ -18,8 +19,9 @@ from zoo_pose.labels import PoseLabels, PoseTargets
 from zoo_pose.metrics.agreement import Agreement, agreement
 from zoo_pose.metrics.coco_keypoints import CocoKeypoints, coco_keypoints
 from zoo_pose.metrics.coco_results import result_rows, write_results
+from zoo_pose.metrics.curves import RightKeypoints, precision_chart, right_keypoint_chart, right_keypoint_curves
 from zoo_pose.metrics.files import write_pck_png, write_per_keypoint_csv, write_precision_recall_png
-from zoo_pose.metrics.pck import share_right, share_right_by_keypoint, share_right_by_threshold
+from zoo_pose.metrics.pck import share_right, share_right_by_keypoint
 from zoo_pose.metrics.records import ImageRecord, Tables
 from zoo_pose.poses import Poses
 from zoo_pose.postprocessing import PosePostProcessing
@@ -31,9 +33,8 @@ PERCENT = 100.0
 COCO_NAMES = ("map", "ap50", "ap75", "ar")
 ALWAYS = ("oks", "map")
 """Metrics that are 0 where there is nothing to find; the others are left out."""
-CURVE = 5.0
-"""Largest threshold of the curve of right keypoints, as a multiple of the one of the evaluation."""
-CURVE_STEPS = 100
+FOUND_FROM = 0.5
+"""Smallest mean similarity of an image that counts as right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class PoseEvaluator:
         self.plot = plot
         """Whether `write` draws curves."""
         self.iou = iou
-        """Similarity from which on a pose counts as found, for the curve that stands out in the picture."""
+        """Similarity from which on a pose counts as found, for the curve that stands out."""
         self._records: list[ImageRecord] = []
         self._measured: _Measured | None = None
 
@@ -160,19 +161,39 @@ class PoseEvaluator:
         return (*tables, *self._draw(measured, directory, stem)) if self.plot else tables
 
     def _draw(self, measured: _Measured, directory: Path, stem: str) -> tuple[Path, ...]:
-        chosen, found = self.section.pck_threshold, measured.agreement
-        thresholds = np.linspace(0, CURVE * chosen, CURVE_STEPS + 1)
-        shares = share_right_by_threshold(found.distances, found.references, found.labelled, thresholds)
         return (
             write_precision_recall_png(directory / f"{stem}_precision_recall.png", measured.coco, self.iou),
-            write_pck_png(
-                directory / f"{stem}_pck.png",
-                thresholds,
-                shares,
-                self.skeleton.names,
-                chosen=chosen,
-                reference=self.section.pck_reference,
-            ),
+            write_pck_png(directory / f"{stem}_pck.png", self._right_keypoints(measured)),
+        )
+
+    def drawings(self) -> tuple[Drawing, ...]:
+        """Return precision over recall and the share of right keypoints over the distance, whatever `plot` says.
+
+        There are none where there is nothing to find.
+        """
+        measured = self._measure()
+        if not len(measured.agreement):
+            return ()
+        return precision_chart(measured.coco, self.iou), right_keypoint_chart(self._right_keypoints(measured))
+
+    def image_scores(self) -> tuple[float, ...]:
+        """Return the mean similarity of the true poses of each image; `nan` for images without any to find."""
+        measured = self._measure()
+        places = list(measured.tables.places)
+        scores = np.full(len(places), np.nan)
+        scores[places] = measured.agreement.similarity_by_image(len(places))
+        return tuple(scores.tolist())
+
+    def right_images(self) -> tuple[bool, ...]:
+        """Tell of each image whether its mean similarity is 0.5 or more, from which on COCO counts a pose as found."""
+        return tuple(score >= FOUND_FROM for score in self.image_scores())
+
+    def _right_keypoints(self, measured: _Measured) -> RightKeypoints:
+        return right_keypoint_curves(
+            measured.agreement,
+            self.skeleton.names,
+            chosen=self.section.pck_threshold,
+            reference=self.section.pck_reference,
         )
 
     def _measure(self) -> _Measured:
@@ -180,7 +201,7 @@ class PoseEvaluator:
         if self._measured is None:
             rules = {"area": self.section.area, "reference": self.section.pck_reference}
             tables = Tables.ordered(self._records, self.skeleton.sigmas, **rules)
-            coco = coco_keypoints(tables, self.iou if self.plot else None)
+            coco = coco_keypoints(tables, self.iou)
             self._measured = _Measured(tables, coco, agreement(tables, multiple=self.multiple))
         return self._measured
 

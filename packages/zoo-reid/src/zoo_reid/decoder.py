@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,12 +19,18 @@ from zoo_core.errors import DataError, UserError
 from zoo_reid.config.prediction import ReidPredictionSection
 from zoo_reid.labels import GALLERY, QUERY, UNKNOWN, PersonLabel
 from zoo_reid.metrics.distances import nearest
+from zoo_reid.metrics.matches import EXCLUDE, KEEP
 from zoo_reid.names import EMBEDDING
 from zoo_reid.strips import Tile, draw_strip
+
+if TYPE_CHECKING:
+    from zoo_reid.evaluator import ReidEvaluator
 
 DECIMALS = 6
 SHOWN_DECIMALS = 4
 NOBODY = "unknown person"
+FEW = 3
+"""Pictures of the gallery beside each example of an evaluation."""
 _CHECK_FILES = "The log names every file that cannot be read; dataset.{key} must hold pictures that can."
 
 
@@ -32,12 +38,21 @@ class ReidDecoder:
     """Gather embeddings of shape (N, D), then rank the gallery for every query."""
 
     def __init__(
-        self, section: ReidPredictionSection | None = None, *, features: int, normalized: bool = False
+        self,
+        section: ReidPredictionSection | None = None,
+        *,
+        features: int,
+        normalized: bool = False,
+        same_camera: str = KEEP,
     ) -> None:
-        """Take the size D of the embeddings, and whether the model brings them to length 1 itself."""
+        """Take the size D of the embeddings, and whether the model brings them to length 1 itself.
+
+        With `same_camera="exclude"` pictures of the person searched for by the camera of the query are not found.
+        """
         self.section = section or ReidPredictionSection()
         self.features = features
         self.normalized = normalized
+        self.same_camera = same_camera
         self._vectors: list[npt.NDArray[np.float32]] = []
         self._names: list[str] = []
         self._labels: list[PersonLabel] = []
@@ -113,6 +128,22 @@ class ReidDecoder:
         query = Tile(image=read(name), caption=(Path(name).name, record["true_identity"] or NOBODY))
         return draw_strip(query, [_tile(match, read) for match in record["matches"]])
 
+    def sentence(self, record: Mapping[str, Any], target: PersonLabel) -> str:
+        """Return who was found first, how near, and who it is."""
+        found = f"found {record['identity'] or NOBODY} first (distance {record['distance']:.2f})"
+        return f"{found}, which is right" if record["right"] else f"{found}, is {target.identity or NOBODY}"
+
+    def as_judged(self, evaluator: ReidEvaluator) -> ReidDecoder:
+        """Return a decoder that searches by the rules of an evaluation, and shows the nearest few."""
+        rules = evaluator.section
+        changes = {"reid_distance_metric": rules.reid_distance_metric, "ranks": min(self.section.ranks, FEW)}
+        return ReidDecoder(
+            self.section.model_copy(update=changes),
+            features=self.features,
+            normalized=self.normalized,
+            same_camera=rules.same_camera,
+        )
+
     def _check(self, queries: Sequence[int], gallery: Sequence[int]) -> None:
         if not queries:
             raise DataError("None of the queries could be read.", hint=_CHECK_FILES.format(key="prediction_query_path"))
@@ -125,12 +156,25 @@ class ReidDecoder:
     def _search(
         self, queries: Sequence[int], gallery: Sequence[int]
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-        """Return places in the gallery and distances, both of shape (Q, k), with room for the query itself."""
+        """Return places in the gallery and distances, both of shape (Q, k), with room for what is left out."""
         copies = Counter(self._names[place] for place in gallery)
-        own = max(copies[self._names[place]] for place in queries)
-        count = min(self.section.ranks + own, len(gallery))
+        views = Counter(self._view(place) for place in gallery)
+        room = max(copies[self._names[place]] + self._excludes(place) * views[self._view(place)] for place in queries)
+        count = min(self.section.ranks + room, len(gallery))
         metric = self.section.reid_distance_metric
         return nearest(self._rows(queries), self._rows(gallery), count, distance=metric)
+
+    def _view(self, place: int) -> tuple[str, int]:
+        return self._labels[place].identity, self._labels[place].camera
+
+    def _excludes(self, query: int) -> bool:
+        """Tell whether pictures of the person by the same camera are not found; unknown cameras are never the same."""
+        return self.same_camera == EXCLUDE and self._labels[query].camera != UNKNOWN
+
+    def _found(self, query: int, place: int) -> bool:
+        """Tell whether a picture of the gallery can be found for a query."""
+        left_out = self._excludes(query) and self._view(place) == self._view(query)
+        return self._names[place] != self._names[query] and not left_out
 
     def _rows(self, places: Sequence[int]) -> npt.NDArray[np.float32]:
         return np.stack([self._vectors[place] for place in places])
@@ -140,7 +184,7 @@ class ReidDecoder:
         matches = [
             self._match(place, distance, truth)
             for place, distance in zip(found, distances, strict=True)
-            if self._names[place] != name
+            if self._found(query, place)
         ][: self.section.ranks]
         best = matches[0] if matches else {"identity": None, "distance": None, "right": None}
         return {

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from zoo_core.charts import Drawing
 from zoo_core.results import MetricValue
 from zoo_reid.config.evaluation import ReidEvaluationSection
-from zoo_reid.labels import PersonTargets
+from zoo_reid.labels import GALLERY, QUERY, PersonLabel, PersonTargets
+from zoo_reid.metrics.charts import distance_chart, rank_chart
 from zoo_reid.metrics.confidence import mean_intervals
 from zoo_reid.metrics.gathered import Gathered, Search
-from zoo_reid.metrics.pictures import (
-    distance_histogram,
-    write_distance_histogram_png,
-    write_per_query_csv,
-    write_rank_curve_png,
-)
+from zoo_reid.metrics.histogram import Histogram, distance_histogram
+from zoo_reid.metrics.pictures import write_distance_histogram_png, write_per_query_csv, write_rank_curve_png
 from zoo_reid.metrics.ranking import Ranking, rank, rank_blocks
 from zoo_reid.metrics.reranking import reranked_blocks
 
@@ -33,13 +32,25 @@ INTERVALS = ("map", "rank1")
 MODEL = "_model"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Measured:
     """Hold what is computed once of all that was gathered."""
 
+    section: ReidEvaluationSection
     search: Search
     ranking: Ranking
     reranked: Ranking | None
+
+    @cached_property
+    def histogram(self) -> Histogram:
+        """Return the distances of all pairs that count."""
+        return distance_histogram(
+            self.search.query,
+            self.search.gallery,
+            distance=self.section.reid_distance_metric,
+            same_camera=self.section.same_camera,
+            same_set=self.search.same_set,
+        )
 
 
 class ReidEvaluator:
@@ -120,18 +131,56 @@ class ReidEvaluator:
         directory.mkdir(parents=True, exist_ok=True)
         head, model, _ = stem.partition(MODEL)
         start = f"{head}{model}_reid"
-        histogram = distance_histogram(
-            search.query,
-            search.gallery,
-            distance=distance,
-            same_camera=self.section.same_camera,
-            same_set=search.same_set,
-        )
         return (
             write_rank_curve_png(directory / f"{start}_rank_curve.png", ranking),
-            write_distance_histogram_png(directory / f"{start}_distance_histogram.png", histogram, distance),
+            write_distance_histogram_png(directory / f"{start}_distance_histogram.png", measured.histogram, distance),
             write_per_query_csv(directory / f"{start}_per_query.csv", search.query, search.names, ranking),
         )
+
+    def drawings(self) -> tuple[Drawing, ...]:
+        """Return the curve of cumulative matches and the histogram of distances; nothing where no query counts."""
+        measured = self._measure()
+        if not measured.ranking.count:
+            return ()
+        search = measured.search
+        others = len(search.gallery) - search.same_set
+        return (
+            rank_chart(measured.ranking, others),
+            distance_chart(measured.histogram, self.section.reid_distance_metric),
+        )
+
+    def image_scores(self) -> tuple[float, ...]:
+        """Return the average precision of each query; `nan` for pictures that are no query or do not count."""
+        ranking = self._measure().ranking
+        return self._by_picture(np.where(ranking.valid, ranking.average_precision, np.nan), np.nan)
+
+    def right_images(self) -> tuple[bool, ...]:
+        """Tell of each picture whether it is a query whose first answer is right."""
+        return self._by_picture(self._measure().ranking.first_hit == 0, False)
+
+    def _by_picture(self, values: npt.NDArray[Any], others: Any) -> tuple[Any, ...]:
+        """Return a value of each query for every picture, in the order in which pictures were taken."""
+        query, taken = self._measure().search.query, self._parts[0].taken
+        result = np.full(len(taken), others, dtype=values.dtype)
+        result[taken if query.pictures is None else taken[query.pictures]] = values
+        return tuple(result.tolist())
+
+    def outputs_for(
+        self, images: Sequence[int]
+    ) -> tuple[tuple[int, ...], tuple[npt.NDArray[np.float32]], tuple[PersonLabel, ...]]:
+        """Return places, embeddings and labels of some queries and of the whole gallery.
+
+        Pictures that are query and gallery are part of the gallery alone where they are not asked for.
+        """
+        self._measure()
+        gathered, wanted = self._parts[0], frozenset(images)
+        chosen = [
+            (place, number, label if place in wanted else replace(label, role=GALLERY))
+            for number, (place, label) in enumerate(zip(gathered.taken.tolist(), gathered.labels, strict=True))
+            if place in wanted or label.role != QUERY
+        ]
+        places, numbers, labels = zip(*chosen, strict=True)
+        return places, (gathered.vectors[list(numbers)],), labels
 
     def _intervals(self, ranking: Ranking) -> dict[str, float]:
         """Return the bounds of the 95 % intervals of mAP and rank-1, from 0 to 1."""
@@ -150,7 +199,7 @@ class ReidEvaluator:
         if self._measured is None:
             self._parts = [Gathered.union(self._parts).ordered()]
             search = Search.of(self._parts[0])
-            self._measured = _Measured(search, self._rank(search), self._rerank(search))
+            self._measured = _Measured(self.section, search, self._rank(search), self._rerank(search))
         return self._measured
 
     def _rank(self, search: Search) -> Ranking:

@@ -19,9 +19,18 @@ from zoo_core.protocols.data import (
 from zoo_core.protocols.models import ModelContext, ModelInfo
 from zoo_core.protocols.progress import Progress, ProgressTask
 from zoo_core.protocols.quantization import CalibrationData, Judge, QuantizationJob, QuantizationOutcome, Quantizer
-from zoo_core.protocols.runs import Stage, Tracker
+from zoo_core.protocols.runs import Histogram, Stage, TakesHistograms, Tracker
 from zoo_core.protocols.targets import Benchmarks, Deploys, InferenceSession, Infers, Target
-from zoo_core.protocols.tasks import Decoder, Evaluator, GatheringDecoder, Preprocessing, Task
+from zoo_core.protocols.tasks import (
+    Charts,
+    Decoder,
+    Evaluator,
+    GatheringDecoder,
+    JudgesImages,
+    KeepsOutputs,
+    Preprocessing,
+    Task,
+)
 from zoo_core.protocols.training import Trainer, TrainJob, TrainOutcome
 
 __all__ = [
@@ -34,15 +43,19 @@ __all__ = [
     "Batch",
     "Benchmarks",
     "CalibrationData",
+    "Charts",
     "DataRequest",
     "Decoder",
     "Deploys",
     "Evaluator",
     "GatheringDecoder",
+    "Histogram",
     "ImageDataset",
     "InferenceSession",
     "Infers",
     "Judge",
+    "JudgesImages",
+    "KeepsOutputs",
     "ModelContext",
     "ModelInfo",
     "Preprocessing",
@@ -54,6 +67,7 @@ __all__ = [
     "Sample",
     "SplitDatasets",
     "Stage",
+    "TakesHistograms",
     "Target",
     "Task",
     "Tracker",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +24,10 @@ class Stage:
 class Tracker(Protocol):
     """Receive the events of a run.
 
-    All calls come from one thread, which is not the one that computes, and in the order of the events. An exception
-    ends the telling: it is shown in one line, the run goes on, and `zoo runs publish` can send the events later.
+    All calls come from one thread, which is not the one that computes, and in the order of the events. The thread is
+    in a process of its own, unless the spec of the tracker calls it light. An exception ends the telling: it is shown
+    in one line, the run goes on, and `zoo runs publish` can send the events later. A tracker that also has
+    `log_histograms` (see `TakesHistograms`) gets the histograms of the weights where a run makes them.
     """
 
     def log_parameters(self, parameters: Mapping[str, Any]) -> None:
@@ -48,4 +50,22 @@ class Tracker(Protocol):
 
     def close(self) -> None:
         """Send what is left."""
+        ...
+
+
+class Histogram(TypedDict):
+    """Say how the finite values of a tensor are spread."""
+
+    edges: list[float]
+    """Borders of the bins, ascending, one more than there are bins."""
+    counts: list[int]
+    """Values in each bin."""
+
+
+@runtime_checkable
+class TakesHistograms(Protocol):
+    """Receive histograms of the weights: an optional ability of trackers."""
+
+    def log_histograms(self, histograms: Mapping[str, Histogram], step: int) -> None:
+        """Take one histogram per weight tensor, by its name, after an epoch counted from 1."""
         ...

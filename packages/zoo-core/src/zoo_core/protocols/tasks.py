@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from zoo_core.artifacts import InputSpec
+from zoo_core.charts import Drawing
 from zoo_core.protocols.data import ImageDataset, Sample
 from zoo_core.results import MetricValue
 
@@ -66,6 +67,46 @@ class Evaluator(Protocol):
         ...
 
 
+@runtime_checkable
+class JudgesImages(Protocol):
+    """Say how right a model is on each single image; offered by evaluators whose report shows right and wrong ones."""
+
+    def image_scores(self) -> Sequence[float]:
+        """Return one number from 0, all wrong, to 1, all right, per image, in the order in which `update` took them.
+
+        An image that cannot be right or wrong has `nan`.
+        """
+        ...
+
+    def right_images(self) -> Sequence[bool]:
+        """Tell of each image, in the same order, whether a user would call it right; without meaning for `nan`."""
+        ...
+
+
+@runtime_checkable
+class KeepsOutputs(Protocol):
+    """Keep what a model gave for every image, so that a `GatheringDecoder` can answer for some without a second run."""
+
+    def outputs_for(
+        self, images: Sequence[int]
+    ) -> tuple[Sequence[int], Sequence[npt.NDArray[np.float32]], Sequence[Any]]:
+        """Return places, outputs and labels of all images that are needed to answer for some, and for these alone.
+
+        Places count the images in the order in which `update` took them, as those of `images` do; each output has a
+        row for every place.
+        """
+        ...
+
+
+@runtime_checkable
+class Charts(Protocol):
+    """Give the numbers behind the curves and confusion matrices of an evaluation, for reports that draw them."""
+
+    def drawings(self) -> Sequence[Drawing]:
+        """Return the charts of everything that was gathered; at most some thousand numbers each."""
+        ...
+
+
 class Decoder(Protocol):
     """Turn raw outputs into predictions a person can read."""
 
@@ -82,6 +123,10 @@ class Decoder(Protocol):
     def describe(self) -> dict[str, Any]:
         """Return the JSON-able description of the decoding for an exported model."""
         ...
+
+    # A decoder may have `sentence(record, target)`: one short sentence about a prediction and the label of its image,
+    # which stands below the picture in reports; and `as_judged(evaluator)`: a fresh decoder that shows what the
+    # evaluator of the task has judged, such as boxes from the confidence on that it found best.
 
 
 @runtime_checkable
@@ -161,7 +206,8 @@ class Task(Protocol):
         ...
 
     # A task may have `export_model(model)`: the network as it is exported, such as with its decoding inside;
-    # `draw_target(picture, target)`: a copy of a picture with its labels drawn on it, for `zoo data preview`;
+    # `draw_target(picture, target)`: a copy of a picture of the model's input with its labels drawn on it, for
+    # `zoo data preview` and for the examples of an evaluation;
     # `outputs_are_classes = False`: outputs of exported models do not stand for the classes of the training;
     # `metric_synonyms`: names that users know -> names of its metrics, such as `top1` for `rank1`; and
     # `use_model(model)`: told of the network as soon as it is built.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from zoo_core.protocols.data import ImageDataset
 from zoo_core.protocols.progress import Progress
+from zoo_core.protocols.runs import Histogram
 from zoo_core.protocols.tasks import Task
 from zoo_core.results import MetricValue, SkippedFile
 
@@ -48,6 +49,8 @@ class TrainJob:
 
     Names are as in `summary.csv`: `lr`, `train_<name>`, `val_<name>`. Epochs it knows already do no harm.
     """
+    report_histograms: Callable[[int, Mapping[str, Histogram]], None] | None = None
+    """Takes one histogram per weight tensor after an epoch, counted from 1, where `training.log_histograms` asks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from zoo_core.artifacts import Artifact, Checkpoint, FloatOnnx, QuantizedOnnx
+from zoo_core.charts import drawings_document
 from zoo_core.errors import DataError
-from zoo_core.protocols import TEST, VALIDATION, Evaluator, ImageDataset, InferenceSession, Stage
-from zoo_core.results import EvaluationResult, MetricValue, SkippedFile
+from zoo_core.protocols import TEST, VALIDATION, Charts, ImageDataset, Stage
+from zoo_core.results import FLOAT, INT8, EvaluationResult, MetricValue
+from zoo_core.runs.files import write_json
 from zoo_core.runs.log import log_skipped, log_values
+from zoo_core.services.attempt import attempt
 from zoo_core.services.base import StageOutput
 from zoo_core.services.context import RunContext
-from zoo_core.services.targets import HOST, opened
+from zoo_core.services.examples import remove_examples, write_examples
+from zoo_core.services.measuring import Measurement, measure
+from zoo_core.services.targets import HOST
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
     from zoo_core.config.sections import RunConfig
-
-FLOAT = "float"
-INT8 = "int8"
-
-
-@dataclass(frozen=True, slots=True)
-class Measurement:
-    """Hold what the evaluation of one model gave."""
-
-    metrics: tuple[MetricValue, ...]
-    evaluator: Evaluator
-    images: int
-    skipped: tuple[SkippedFile, ...]
 
 
 class EvaluationService:
@@ -64,8 +54,9 @@ class EvaluationService:
         notes: list[str] = []
         files: list[Path] = []
         in_run = context.selection.task.spec.files.evaluation_in_run
-        folder = context.layout.root if in_run else context.layout.stage(stage)
+        own = context.layout.stage(stage)
         measurements = []
+        remove_examples(own)
         for precision, artifact in models:
             target = _place(context, artifact)
             if target != context.config.evaluation.target:
@@ -75,17 +66,24 @@ class EvaluationService:
             context.evaluated.add(artifact.sha256)
             metrics += [replace(metric, split=split, model=precision) for metric in measured.metrics]
             stem = f"{'quantized' if precision == INT8 else 'float'}_model_{split}_set"
-            files += measured.evaluator.write(folder, stem)
+            with context.progress.track("Drawing the figures of the evaluation", None):
+                files += measured.evaluator.write(context.layout.root if in_run else own, stem)
+            files += _write_charts(measured, own / f"{stem}_charts.json", {"model": precision, "split": split})
         log_values(_known_names(context, metrics))
         first = measurements[0]
         log_skipped("evaluation", first.skipped)
+        precision, artifact = models[0]
+        files += _write_examples(
+            context, artifact, dataset, first, folder=own, about={"model": precision, "split": split}
+        )
         result = EvaluationResult(
             metrics=tuple(metrics),
             files=tuple(path.relative_to(context.layout.root).as_posix() for path in files),
             skipped=first.skipped,
             notes=tuple(notes),
+            measured=tuple(context.measured(artifact) for _, artifact in models),
             split=split,
-            images=first.images,
+            images=len(first.images),
             per_class=first.evaluator.per_class(),
         )
         return StageOutput(result)
@@ -108,37 +106,6 @@ def evaluation_split(context: RunContext) -> tuple[str, ImageDataset]:
     )
 
 
-def measure(context: RunContext, model: Artifact, dataset: ImageDataset, title: str, target: str = HOST) -> Measurement:
-    """Run a model over a split, on this machine or another target, and compute the metrics of the task."""
-    from zoo_core.data.loader import eval_loader
-    from zoo_core.data.prefetch import read_ahead
-    from zoo_core.training.mirror import require_mirroring
-
-    evaluator = context.task.evaluator()
-    mirrored = context.config.evaluation.tta > 0
-    if mirrored:
-        require_mirroring(context.task, "evaluation.tta")
-    images = 0
-    skipped: list[SkippedFile] = []
-    loader = eval_loader(
-        dataset,
-        context.task.preprocessing,
-        context.task.collate_targets,
-        batch_size=context.config.evaluation.batch_size,
-        workers=context.config.dataset.workers,
-    )
-    with opened(context, target, model) as session, context.progress.track(title, len(dataset)) as bar:
-        for batch in read_ahead(loader):
-            skipped += batch.skipped
-            if batch.paths:
-                evaluator.update(_outputs(session, batch.images.numpy(), mirrored=mirrored), batch.targets)
-            images += len(batch.paths)
-            bar.advance(len(batch.paths) + len(batch.skipped))
-    if images == 0:
-        raise DataError("None of the images could be read.", hint="The log names every file and its fault.")
-    return Measurement(evaluator.compute(), evaluator, images, tuple(skipped))
-
-
 def _place(context: RunContext, model: Artifact) -> str:
     """Return the target that computes a model: the one asked for, or this machine for models that it does not take."""
     name = context.config.evaluation.target
@@ -146,16 +113,30 @@ def _place(context: RunContext, model: Artifact) -> str:
     return name if taken else HOST
 
 
-def _outputs(
-    session: InferenceSession, images: npt.NDArray[np.float32], *, mirrored: bool
-) -> tuple[npt.NDArray[np.float32], ...]:
-    """Run a model on images of shape (N, C, H, W); with `mirrored`, average with the outputs for mirror images."""
-    outputs = session.run(images)
-    if not mirrored:
-        return outputs
-    others = session.run(images[..., ::-1].copy())
-    pairs = zip(outputs, others, strict=True)
-    return tuple(((one + other) / 2).astype(one.dtype, copy=False) for one, other in pairs)
+def _write_charts(measured: Measurement, path: Path, about: Mapping[str, str]) -> list[Path]:
+    """Write the numbers behind the curves, where the evaluator gives them; reports draw them."""
+    path.unlink(missing_ok=True)
+    if isinstance(measured.evaluator, Charts):
+        with attempt("The charts of the evaluation"):
+            write_json(path, {**drawings_document(measured.evaluator.drawings()), **about})
+            return [path]
+    return []
+
+
+def _write_examples(
+    context: RunContext,
+    model: Artifact,
+    dataset: ImageDataset,
+    measured: Measurement,
+    *,
+    folder: Path,
+    about: Mapping[str, str],
+) -> list[Path]:
+    """Write pictures of images that the model got wrong and right, or nothing."""
+    with attempt("The examples of the evaluation"):
+        return list(write_examples(context, model, dataset, measured, folder=folder, about=about))
+    remove_examples(folder)
+    return []
 
 
 def _known_names(context: RunContext, metrics: list[MetricValue]) -> dict[str, object]:

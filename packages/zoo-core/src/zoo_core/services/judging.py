@@ -10,7 +10,7 @@ from zoo_core.artifacts import FloatOnnx, hash_file
 from zoo_core.protocols import ImageDataset
 from zoo_core.results import MetricValue
 from zoo_core.services.context import RunContext
-from zoo_core.services.evaluation import measure
+from zoo_core.services.measuring import measure
 
 
 @dataclass(frozen=True, slots=True)

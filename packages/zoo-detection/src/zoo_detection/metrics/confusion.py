@@ -2,34 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
-from zoo_detection.metrics.records import Floats, Tables
+from zoo_detection.metrics.records import Floats, ImageRecord, Indices, Tables
 
 
-def confusion_matrix(tables: Tables, *, confidence: float, overlap: float) -> npt.NDArray[np.int64]:
-    """Return counts of shape (C + 1, C + 1): row = true class, column = found class; the last ones are background.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ImagePairs:
+    """Hold which boxes of one image belong together; everything is a class index."""
 
-    True and found boxes of an image are paired whatever their classes, pairs with the largest IoU first. Boxes found
-    within a crowd belong to it and do not count as found in the background.
+    true: Indices
+    """Shape (P,): true boxes that a found one belongs to."""
+    found: Indices
+    """Shape (P,): the found boxes that belong to them."""
+    missed: Indices
+    """Shape (M,): true boxes that none belongs to."""
+    alone: Indices
+    """Shape (A,): found boxes that belong to none."""
+
+    @property
+    def f1(self) -> float:
+        """Return the harmonic mean of precision and recall; 1 where nothing is to be found and nothing was."""
+        right = int(np.count_nonzero(self.true == self.found))
+        boxes = 2 * len(self.true) + len(self.missed) + len(self.alone)
+        return 2 * right / boxes if boxes else 1.0
+
+
+def paired_boxes(tables: Tables, *, confidence: float, overlap: float) -> tuple[ImagePairs, ...]:
+    """Return which true and found boxes of each image belong together.
+
+    They are paired whatever their classes, pairs with the largest IoU first. Boxes found within a crowd belong to it
+    and count as nothing.
 
     Args:
         tables: What was gathered.
         confidence: Smallest score of the boxes that count as found.
         overlap: Smallest IoU of a pair.
     """
-    counts = np.zeros((tables.classes + 1, tables.classes + 1), np.int64)
-    background = tables.classes
-    for record in tables.records:
-        true, crowd = record.labels.chosen(record.labels.trained), record.labels.boxes[record.labels.crowd]
-        found = record.found.chosen(record.found.scores >= confidence)
-        rows, columns = _pairs(box_iou(true.boxes, found.boxes.astype(np.float64)), overlap)
-        np.add.at(counts, (true.classes[rows], found.classes[columns]), 1)
-        counts[:-1, background] += np.bincount(np.delete(true.classes, rows), minlength=background)
-        alone = np.setdiff1d(np.arange(len(found)), columns)
-        alone = alone[~_within(found.boxes[alone].astype(np.float64), crowd, overlap)]
-        counts[background, :-1] += np.bincount(found.classes[alone], minlength=background)
+    return tuple(_paired(record, confidence, overlap) for record in tables.records)
+
+
+def confusion_matrix(pairs: Sequence[ImagePairs], classes: int) -> npt.NDArray[np.int64]:
+    """Return counts of shape (C + 1, C + 1): row = true class, column = found class; the last ones are background."""
+    counts = np.zeros((classes + 1, classes + 1), np.int64)
+    for one in pairs:
+        np.add.at(counts, (one.true, one.found), 1)
+        counts[:-1, classes] += np.bincount(one.missed, minlength=classes)
+        counts[classes, :-1] += np.bincount(one.alone, minlength=classes)
     return counts
 
 
@@ -38,6 +61,20 @@ def box_iou(left: Floats, right: Floats) -> Floats:
     shared = _shared(left, right)
     both = _areas(left)[:, None] + _areas(right)[None, :] - shared
     return np.divide(shared, both, out=np.zeros_like(shared), where=both > 0)
+
+
+def _paired(record: ImageRecord, confidence: float, overlap: float) -> ImagePairs:
+    true, crowd = record.labels.chosen(record.labels.trained), record.labels.boxes[record.labels.crowd]
+    found = record.found.chosen(record.found.scores >= confidence)
+    rows, columns = _pairs(box_iou(true.boxes, found.boxes.astype(np.float64)), overlap)
+    alone = np.setdiff1d(np.arange(len(found)), columns)
+    alone = alone[~_within(found.boxes[alone].astype(np.float64), crowd, overlap)]
+    return ImagePairs(
+        true=true.classes[rows],
+        found=found.classes[columns],
+        missed=np.delete(true.classes, rows),
+        alone=found.classes[alone],
+    )
 
 
 def _within(boxes: Floats, crowd: Floats, overlap: float) -> npt.NDArray[np.bool_]:

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from zoo_detection.metrics.single_overlap import CONFIDENCES, RECALLS, SingleOverlap
+from zoo_detection.metrics.curves import ClassCurve, Curves
 
 COLUMNS = ("class", "ap", "ap50", "precision", "recall", "f1", "boxes")
 BACKGROUND = "background"
@@ -70,48 +70,31 @@ def write_confusion_png(path: Path, counts: npt.NDArray[np.int64], names: Sequen
     return path
 
 
-def write_precision_recall_png(path: Path, measured: SingleOverlap, names: Sequence[str]) -> Path:
-    """Draw the precision over the recall of every class and their mean."""
+def write_curves_png(path: Path, curves: Curves) -> Path:
+    """Draw the curve of every class and their mean."""
     figure, axes = _figure(8.0, 6.0)
-    curves = [(names[number], one.precisions, one.average_precision) for number, one in measured.by_class.items()]
-    _draw(axes, np.linspace(0, 1, RECALLS), curves, "AP")
-    axes.set_title(f"Precision and recall at IoU {measured.overlap:g}")
-    axes.set_xlabel("recall")
-    axes.set_ylabel("precision")
-    figure.savefig(path, dpi=100)
-    return path
-
-
-def write_f1_png(path: Path, measured: SingleOverlap, names: Sequence[str]) -> Path:
-    """Draw F1 over the confidence of every class and their mean."""
-    figure, axes = _figure(8.0, 6.0)
-    curves = [(names[number], one.f1_by_confidence, one.f1) for number, one in measured.by_class.items()]
-    _draw(axes, np.linspace(0, 1, CONFIDENCES), curves, "F1")
-    axes.axvline(measured.best_confidence, color="black", linewidth=0.8, linestyle="--")
-    axes.set_title(f"F1 at IoU {measured.overlap:g}; best confidence for all classes {measured.best_confidence:.3f}")
-    axes.set_xlabel("confidence")
-    axes.set_ylabel("F1")
-    figure.savefig(path, dpi=100)
-    return path
-
-
-def _draw(
-    axes: Axes, places: npt.NDArray[np.float64], curves: Sequence[tuple[str, npt.NDArray[np.float64], float]], what: str
-) -> None:
-    """Draw curves that are given by name, heights and a number for the legend, and the mean of all."""
-    named = len(curves) <= CURVES_WITH_NAMES
-    for name, heights, value in curves:
-        label = f"{_plain(name)}  {what} {PERCENT * value:.1f} %" if named else None
-        axes.plot(places, heights, linewidth=1.2 if named else 0.5, alpha=0.9 if named else 0.4, label=label)
-    if curves:
-        mean = np.mean([heights for _, heights, _ in curves], axis=0)
-        value = float(np.mean([value for *_, value in curves]))
-        label = f"mean of {len(curves)} classes  {what} {PERCENT * value:.1f} %"
-        axes.plot(places, mean, color="black", linewidth=2.0, label=label)
+    named = len(curves.classes) <= CURVES_WITH_NAMES
+    for one in curves.classes:
+        label = _legend(one, curves.what) if named else None
+        axes.plot(curves.places, one.heights, linewidth=1.2 if named else 0.5, alpha=0.9 if named else 0.4, label=label)
+    if curves.classes:
+        mean = curves.mean
+        axes.plot(curves.places, mean.heights, color="black", linewidth=2.0, label=_legend(mean, curves.what))
         axes.legend(fontsize=8)
+    if curves.mark is not None:
+        axes.axvline(curves.mark, color="black", linewidth=0.8, linestyle="--")
+    axes.set_title(curves.title)
+    axes.set_xlabel(curves.below)
+    axes.set_ylabel(curves.beside)
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1.02)
     axes.grid(visible=True, linewidth=0.4)
+    figure.savefig(path, dpi=100)
+    return path
+
+
+def _legend(curve: ClassCurve, what: str) -> str:
+    return f"{_plain(curve.label)}  {what} {PERCENT * curve.value:.1f} %"
 
 
 def _figure(width: float, height: float) -> tuple[Figure, Axes]:

@@ -13,6 +13,7 @@ from zoo_pose.metrics.records import Tables
 from zoo_pose.metrics.similarity import mean_of_labelled, similarity_terms
 
 Floats = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 
@@ -28,6 +29,8 @@ class Agreement:
     """Shape (T, K)."""
     references: Floats
     """Shape (T,): pixels that distances are measured by."""
+    images: Indices
+    """Shape (T,): place of each pose's image among the records."""
 
     def __len__(self) -> int:
         """Return the number of true poses."""
@@ -36,6 +39,12 @@ class Agreement:
     def similarity(self) -> float:
         """Return the mean similarity over the poses, 0 to 1; 0 without any."""
         return float(mean_of_labelled(self.terms, self.labelled).mean()) if len(self) else 0.0
+
+    def similarity_by_image(self, images: int) -> Floats:
+        """Return the mean similarity over the poses of each of a number of images; `nan` for images without any."""
+        counts = np.bincount(self.images, minlength=images)
+        totals = np.bincount(self.images, mean_of_labelled(self.terms, self.labelled), minlength=images)
+        return np.asarray(np.divide(totals, counts, out=np.full(images, np.nan), where=counts > 0))
 
     def similarity_by_keypoint(self) -> Floats:
         """Return the mean similarity of each keypoint over the poses where it is labelled, shape (K,)."""
@@ -67,4 +76,5 @@ def agreement(tables: Tables, *, multiple: bool) -> Agreement:
         distances=lengths,
         labelled=tables.true.labelled[counted],
         references=tables.true.references[counted],
+        images=tables.true.images[counted],
     )

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from zoo_pose.metrics.coco_keypoints import AVERAGED, CocoKeypoints
+from zoo_pose.metrics.coco_keypoints import CocoKeypoints
+from zoo_pose.metrics.curves import (
+    ALL_KEYPOINTS,
+    NAMED_KEYPOINTS,
+    PCK_HEIGHT,
+    PCK_TITLE,
+    PRECISION_TITLE,
+    PrecisionCurve,
+    RightKeypoints,
+    precision_curves,
+)
 
 COLUMNS = ("keypoint", "pck", "oks", "labelled")
-CURVES_WITH_NAMES = 21
-"""Largest number of keypoints of which every curve is named."""
-PERCENT = 100
-
-Floats = npt.NDArray[np.float64]
 
 
 def write_per_keypoint_csv(path: Path, rows: Iterable[Mapping[str, Any]]) -> Path:
@@ -42,48 +45,36 @@ def write_precision_recall_png(path: Path, coco: CocoKeypoints, shown: float) ->
         shown: Similarity whose curve stands out.
     """
     figure, axes = _figure()
-    recalls = np.linspace(0, 1, coco.precisions.shape[1])
-    for threshold, precisions in zip(coco.thresholds.tolist(), coco.precisions, strict=True):
-        bold = bool(np.isclose(threshold, shown))
-        label = f"OKS {threshold:.2f}  AP {PERCENT * precisions.mean():.1f} %"
-        axes.plot(recalls, precisions, linewidth=2.0 if bold else 0.9, alpha=1.0 if bold else 0.6, label=label)
-    if len(coco.thresholds):
-        mean = coco.precisions[:AVERAGED].mean(axis=0)
-        label = f"mean of 0.50 to 0.95  AP {PERCENT * mean.mean():.1f} %"
-        axes.plot(recalls, mean, color="black", linewidth=2.0, linestyle="--", label=label)
-    _finish(axes, "Precision and recall of poses", "recall", "precision")
+    curves, mean = precision_curves(coco, shown)
+    for one in curves:
+        width, strength = (2.0, 1.0) if one.chosen else (0.9, 0.6)
+        axes.plot(one.places, one.heights, linewidth=width, alpha=strength, label=_legend(one))
+    if mean is not None:
+        axes.plot(mean.places, mean.heights, color="black", linewidth=2.0, linestyle="--", label=_legend(mean))
+    _finish(axes, PRECISION_TITLE, "recall", "precision")
     axes.set_xlim(0, 1)
     figure.savefig(path, dpi=100)
     return path
 
 
-def write_pck_png(
-    path: Path, thresholds: Floats, shares: Floats, names: Sequence[str], *, chosen: float, reference: str
-) -> Path:
-    """Draw the share of right keypoints over the distance that counts as right.
-
-    Args:
-        path: File to write.
-        thresholds: Shape (T,): shares of the reference length.
-        shares: Shape (K + 1, T): all keypoints together, then each.
-        names: Name of each keypoint.
-        chosen: Threshold of the evaluation, marked by a line.
-        reference: What the reference length is the longer side of.
-    """
+def write_pck_png(path: Path, curves: RightKeypoints) -> Path:
+    """Draw the share of right keypoints over the distance that counts as right, with the chosen one marked."""
     figure, axes = _figure()
-    named = len(names) <= CURVES_WITH_NAMES
-    for number, (name, heights) in enumerate(zip(names, shares[1:], strict=True)):
+    named = len(curves.names) <= NAMED_KEYPOINTS
+    for number, (name, heights) in enumerate(zip(curves.names, curves.shares[1:], strict=True)):
         label = _plain(name) if named else None
         style = ("-", "--", ":")[number // 10 % 3]
-        axes.plot(thresholds, heights, style, linewidth=1.0, alpha=0.8 if named else 0.4, label=label)
-    axes.plot(thresholds, shares[0], color="black", linewidth=2.0, label="all keypoints")
-    axes.axvline(chosen, color="black", linewidth=0.8, linestyle="--")
-    _finish(
-        axes, "Right keypoints", f"distance as a share of the longer side of the {reference}", "share of right ones"
-    )
-    axes.set_xlim(0, float(thresholds[-1]))
+        axes.plot(curves.thresholds, heights, style, linewidth=1.0, alpha=0.8 if named else 0.4, label=label)
+    axes.plot(curves.thresholds, curves.shares[0], color="black", linewidth=2.0, label=ALL_KEYPOINTS)
+    axes.axvline(curves.chosen, color="black", linewidth=0.8, linestyle="--")
+    _finish(axes, PCK_TITLE, curves.below, PCK_HEIGHT)
+    axes.set_xlim(0, float(curves.thresholds[-1]))
     figure.savefig(path, dpi=100)
     return path
+
+
+def _legend(curve: PrecisionCurve) -> str:
+    return f"{curve.label}  AP {curve.value:.1f} %"
 
 
 def _finish(axes: Axes, title: str, below: str, beside: str) -> None:

@@ -95,11 +95,15 @@ class Tables:
     """Shape (K,): spread of each keypoint."""
     area: AreaRule = "box"
     reference: Reference = "box"
+    places: tuple[int, ...] = ()
+    """Place of each record in the order in which they were given to `ordered`."""
 
     @classmethod
     def ordered(cls, records: Sequence[ImageRecord], sigmas: Sequence[float], **rules: str) -> Tables:
         """Return the tables of records in an order that does not depend on the process that saw them."""
-        return cls(tuple(sorted(records, key=_place)), np.array(sigmas, np.float64), **rules)  # type: ignore[arg-type]
+        places = sorted(range(len(records)), key=lambda place: _place(records[place]))
+        chosen = tuple(records[place] for place in places)
+        return cls(chosen, np.array(sigmas, np.float64), places=tuple(places), **rules)  # type: ignore[arg-type]
 
     @property
     def keypoints(self) -> int:

@@ -29,6 +29,13 @@ class Gathered:
     """Pictures of persons that the identity head knows."""
     right: int = 0
     """Those of them that it names rightly."""
+    places: npt.NDArray[np.int64] | None = None
+    """Place of each picture in the order in which they were taken, shape (N,); as they stand when absent."""
+
+    @property
+    def taken(self) -> npt.NDArray[np.int64]:
+        """Return the place of each picture in the order in which they were taken, shape (N,)."""
+        return np.arange(len(self.labels)) if self.places is None else self.places
 
     @classmethod
     def of(cls, outputs: Sequence[npt.NDArray[np.float32]], labels: Sequence[PersonLabel]) -> Gathered:
@@ -62,11 +69,14 @@ class Gathered:
             msg = f"The model gives embeddings of different lengths: {sorted(sizes)}."
             raise UserError(msg, hint="Use a model whose embeddings have the same length for every picture.")
         empty = np.zeros((0, max(sizes, default=0)), dtype=np.float32)
+        starts = np.cumsum([0, *(len(part.labels) for part in filled)])
+        places = [part.taken + start for part, start in zip(filled, starts, strict=False)]
         return cls(
             np.concatenate([empty, *(part.vectors for part in filled)]),
             tuple(label for part in filled for label in part.labels),
             sum(part.judged for part in filled),
             sum(part.right for part in filled),
+            np.concatenate([np.zeros(0, dtype=np.int64), *places]),
         )
 
     def ordered(self) -> Gathered:
@@ -77,7 +87,7 @@ class Gathered:
         ]
         order = sorted(range(len(keys)), key=keys.__getitem__)
         labels = tuple(self.labels[place] for place in order)
-        return Gathered(self.vectors[order], labels, self.judged, self.right)
+        return Gathered(self.vectors[order], labels, self.judged, self.right, self.taken[order])
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from zoo_reid.metrics.features import Features
 
-EXCLUDE = "exclude"
+EXCLUDE, KEEP = "exclude", "keep"
 
 Places = npt.NDArray[np.int64]
 
