@@ -43,6 +43,7 @@ class Service:
     def __init__(self) -> None:
         self.calls: list[tuple[str, Path, tuple[str, ...], bool]] = []
         self.error: BaseException | None = None
+        self.warning: str | None = None
         self.run_dir = Path("experiments_outputs/one").absolute()
 
     def run_file(self, path: Path, overrides: Any, *, catalog: Catalog, progress: Any, dry_run: bool = False) -> Any:
@@ -57,6 +58,8 @@ class Service:
         if run_dir is not None:
             catalog.relay.zoo_before_stage(stage=Stage(1, "quantization"), run_dir=run_dir, config=None)
             logging.getLogger("zoo").info("Stage 1_quantization")
+            if self.warning is not None:
+                logging.getLogger("zoo").warning(self.warning)
             with progress.track("calibrating", 2) as task:
                 task.advance(2)
         if self.error is not None:
@@ -103,8 +106,9 @@ def test_progress_and_log_go_to_standard_error(cli, service: Service) -> None:
 
 def test_run_json_is_one_document(cli, service: Service) -> None:
     document = cli("run", "--json").document
-    assert set(document) == {"schema_version", "run_dir", "plan", "metrics", "notes", "warnings"}
+    assert set(document) == {"schema_version", "run_dir", "report", "plan", "metrics", "notes", "warnings"}
     assert document["run_dir"] == str(service.run_dir)
+    assert document["report"] is None
     assert document["plan"][1] == {
         "id": "2_evaluation",
         "service": "evaluation",
@@ -122,6 +126,33 @@ def test_run_json_is_one_document(cli, service: Service) -> None:
         "int8": 98.0556,
         "value": None,
     }
+
+
+def test_run_names_the_report_where_there_is_one(cli, service: Service) -> None:
+    service.run_dir.mkdir(parents=True)
+    (service.run_dir / "report.html").touch()
+    assert cli("run").out.splitlines()[-2:] == [
+        "Results are in experiments_outputs/one",
+        "Report: experiments_outputs/one/report.html",
+    ]
+    assert cli("run", "--json").document["report"] == str(service.run_dir / "report.html")
+
+
+@pytest.mark.parametrize("arguments", [["--quiet", "run"], ["run", "-q"]])
+def test_quiet_run_shows_the_table_and_warnings_alone(cli, service: Service, arguments: list[str]) -> None:
+    service.warning = "board absent"
+    answer = cli(*arguments)
+    assert answer.err == "warning: board absent\n"
+    assert answer.out == cli("run").out
+    assert "Results are in" in answer.out
+
+
+def test_quiet_dry_run_has_no_notes_but_an_error_keeps_its_own(cli, service: Service) -> None:
+    assert cli("run", "-q", "--dry-run").err == "warning: board absent\n"
+    service.error = DataError("No images.")
+    assert "zoo run --resume" in cli("run", "-q").err
+    service.error = None
+    assert "note: moved a key" in cli("run", "--dry-run").err
 
 
 def test_dry_run_prints_the_plan(cli, service: Service) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from zoo_core.protocols import Stage
-from zoo_core.runs.events import EVENTS, EventLog, current, read_events
+from zoo_core.runs.events import EVENTS, EventLog, EventTail, current, read_events
 from zoo_core.runs.recorder import RunRecorder
 from zoo_core.runs.secrets import has_password, plain_parameters, without_secrets
 from zoo_core.runs.tracker_state import TrackerState
@@ -125,6 +125,31 @@ def test_a_stage_is_recorded_until_it_begins_again(tmp_path: Path) -> None:
     recorder.begin_stage(TRAINING)
     recorder.fail_stage(TRAINING, "failed")
     assert not recorder.is_recorded(TRAINING)
+
+
+def test_histograms_of_epochs_that_are_trained_again_replace_the_old_ones(tmp_path: Path) -> None:
+    recorder = RunRecorder(tmp_path)
+    for epoch, count in [(1, 1), (2, 2), (1, 3)]:
+        recorder.histograms(TRAINING, epoch, {"w": {"edges": [0.0, 1.0], "counts": [count]}})
+    held = [(event["step"], event["histograms"]["w"]["counts"]) for _, event in current(read_events(tmp_path))]
+    assert held == [(1, [3])]
+
+
+def test_another_process_reads_what_is_added_and_waits_for_whole_lines(tmp_path: Path) -> None:
+    tail = EventTail(tmp_path)
+    assert tail.read() == [], "there is no file yet"
+    recorder = RunRecorder(tmp_path)
+    recorder.epoch(TRAINING, 1, {"loss": 3.0})
+    recorder.epoch(TRAINING, 2, {"loss": 2.0})
+    assert [(place, event["step"]) for place, event in tail.read()] == [(0, 1), (1, 2)]
+    line = b'{"event": "metrics", "stage": "1_training", "step": 3, "metrics": {}}\n'
+    with (tmp_path / EVENTS).open("ab") as stream:
+        stream.write(b"damaged\n" + line[:20])
+        stream.flush()
+        assert tail.read() == []
+        stream.write(line[20:])
+    assert [(place, event["step"]) for place, event in tail.read()] == [(2, 3)]
+    assert len(read_events(tmp_path)) == 3, "places are those of the whole file"
 
 
 def test_every_event_reaches_the_disk_before_the_listener(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ class TestHost(TargetConformance):
 class TestTensorBoard(TrackerConformance):
     tracker = "tensorboard"
     sections = {"training": {"log_tb": True}}  # noqa: RUF012
+    supports_always = True
 
 
 class TestMlflow(TrackerConformance):

@@ -1,92 +1,106 @@
-"""TensorBoard events are written with ST's tags, or the missing package is named before the training starts."""
+"""Every epoch is handed to the run: its numbers, and histograms of the weights where they are asked for."""
 
 from __future__ import annotations
 
-import sys
-import types
+import math
+import threading
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 from tiny_task import make_job
 
-from zoo_core.errors import MissingError
-from zoo_core.training.board import tag_of
+from zoo_core.training.board import EpochBoard, histogram_of
 from zoo_core.training.trainer import LightningTrainer
 
 
-class FakeWriter:
-    """Stands in for `torch.utils.tensorboard.SummaryWriter`."""
+class Run:
+    """Notes what it is told."""
 
-    made: list[FakeWriter]
+    def __init__(self) -> None:
+        self.epochs: list[int] = []
+        self.numbers: list[Any] = []
+        self.histograms: list[tuple[int, Any]] = []
+        self.lock: Any = None
 
-    def __init__(self, folder: str, purge_step: int | None = None) -> None:
-        self.folder, self.purge_step, self.closed = folder, purge_step, False
-        self.scalars: list[tuple[str, float, int]] = []
-        type(self).made.append(self)
+    def report(self, epoch: int, numbers: Any) -> None:
+        self.epochs.append(epoch)
+        self.numbers.append(numbers)
 
-    def add_scalar(self, tag: str, value: float, step: int) -> None:
-        self.scalars.append((tag, value, step))
-
-    def flush(self) -> None:
-        pass
-
-    def close(self) -> None:
-        self.closed = True
+    def report_histograms(self, epoch: int, histograms: Any) -> None:
+        self.histograms.append((epoch, histograms))
 
 
-@pytest.fixture
-def writers(monkeypatch: pytest.MonkeyPatch) -> list[FakeWriter]:
-    FakeWriter.made = []
-    module: Any = types.ModuleType("torch.utils.tensorboard")
-    module.SummaryWriter = FakeWriter
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
-    return FakeWriter.made
+def fit(folder: Path, run: Run, **changes: Any) -> Any:
+    job = make_job(folder, report=run.report, report_histograms=run.report_histograms, **changes)
+    LightningTrainer("cpu").fit(job)
+    return job
 
 
-def fit(folder: Path, **changes: Any) -> Any:
-    training = {"log_tb": True, **changes.pop("training", {})}
-    return LightningTrainer("cpu").fit(make_job(folder, training=training, **changes))
+def test_every_epoch_is_handed_over(tmp_path: Path) -> None:
+    run = Run()
+    fit(tmp_path, run, training={"epochs": 3})
+    assert run.epochs == [1, 2, 3]
+    assert all({"lr", "train_loss", "val_loss", "val_top1"} <= numbers.keys() for numbers in run.numbers)
+    assert run.histograms == []
 
 
-def test_tags_are_those_of_st() -> None:
-    columns = ["epoch", "lr", "train_loss", "train_top1", "val_loss", "val_top1", "seconds"]
-    tags = [tag_of(column) for column in columns]
-    assert tags == [None, "lr/0", "train/loss", "train/top1", "eval/loss", "eval/top1", None]
+def test_a_resumed_training_tells_of_earlier_epochs_too(tmp_path: Path) -> None:
+    fit(tmp_path, Run(), training={"epochs": 2})
+    run = Run()
+    fit(tmp_path, run, training={"epochs": 4}, resume=True)
+    assert run.epochs == [1, 2, 3, 4]
 
 
-def test_every_epoch_is_written(tmp_path: Path, writers: list[FakeWriter]) -> None:
-    fit(tmp_path, log_dir=tmp_path / "logs", training={"epochs": 3})
-    (writer,) = writers
-    assert (writer.folder, writer.purge_step, writer.closed) == (str(tmp_path / "logs"), None, True)
-    assert {step for _, _, step in writer.scalars} == {1, 2, 3}
-    assert {tag for tag, _, _ in writer.scalars} >= {"train/loss", "eval/loss", "eval/top1", "lr/0"}
+def test_histograms_come_after_every_so_many_epochs(tmp_path: Path) -> None:
+    run = Run()
+    job = fit(tmp_path, run, training={"epochs": 5, "log_histograms": 2})
+    assert [epoch for epoch, _ in run.histograms] == [2, 4]
+    (_, last) = run.histograms[-1]
+    sizes = {name: weights.numel() for name, weights in job.model.named_parameters()}
+    assert {name: sum(found["counts"]) for name, found in last.items()} == sizes
 
 
-def test_a_resumed_training_goes_on_in_the_same_curves(tmp_path: Path, writers: list[FakeWriter]) -> None:
-    fit(tmp_path, training={"epochs": 2})
-    fit(tmp_path, training={"epochs": 4}, resume=True)
-    assert writers[1].purge_step == 3
-    assert {step for _, _, step in writers[1].scalars} == {3, 4}
+def test_a_histogram_is_that_of_numpy() -> None:
+    values = torch.randn(10, 7, 3, generator=torch.Generator().manual_seed(3))
+    found = histogram_of(values)
+    counts, edges = np.histogram(values.numpy(), 64)
+    assert found["counts"] == counts.tolist()
+    assert found["edges"] == pytest.approx(edges.tolist(), abs=1e-5)
 
 
-def test_nothing_is_opened_without_being_asked_for(tmp_path: Path, writers: list[FakeWriter]) -> None:
-    fit(tmp_path, training={"log_tb": False, "epochs": 1})
-    assert writers == []
+def test_values_that_are_not_finite_are_left_out() -> None:
+    values = torch.tensor([1.0, math.nan, math.inf, -math.inf, 3.0])
+    found = histogram_of(values, bins=2)
+    assert found == {"edges": [1.0, 2.0, 3.0], "counts": [1, 1]}
+    assert histogram_of(torch.tensor([math.nan])) is None
+    assert histogram_of(torch.zeros(0)) is None
 
 
-def test_missing_package_is_named_before_the_first_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    with pytest.raises(MissingError, match=r"needs the package tensorboard.*\n.*pip install tensorboard"):
-        fit(tmp_path)
-    assert not (tmp_path / "saved").exists()
+def test_equal_values_stand_in_the_middle() -> None:
+    found = histogram_of(torch.full((5,), 2.0), bins=4)
+    assert found["edges"] == [1.5, 1.75, 2.0, 2.25, 2.5]
+    assert sum(found["counts"]) == 5
 
 
-def test_the_package_reads_back_what_was_written(tmp_path: Path) -> None:
-    pytest.importorskip("tensorboard")
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+def test_half_precision_and_the_gradient_do_not_matter() -> None:
+    values = torch.nn.Parameter(torch.tensor([0.0, 1.0]).half())
+    assert sum(histogram_of(values)["counts"]) == 2
 
-    fit(tmp_path, log_dir=tmp_path / "logs", training={"epochs": 2})
-    events = EventAccumulator(str(tmp_path / "logs"))
-    events.Reload()
-    assert [event.step for event in events.Scalars("eval/top1")] == [1, 2]
+
+def test_a_model_without_finite_weights_is_no_failure() -> None:
+    run, model = Run(), torch.nn.Linear(2, 1, bias=False)
+    torch.nn.init.constant_(model.weight, math.nan)
+    EpochBoard(run.report, run.report_histograms, every=1).write_weights(1, model)
+    assert run.histograms == [(1, {})]
+
+
+@pytest.mark.slow
+def test_of_several_processes_only_the_first_tells_the_run(tmp_path: Path) -> None:
+    run = Run()
+    run.lock = threading.Lock()  # cannot go to another process
+    fit(tmp_path, run, training={"epochs": 1, "devices": 2, "batch_size": 8, "log_histograms": 1})
+    assert run.epochs == [1]
+    assert [epoch for epoch, _ in run.histograms] == [1]

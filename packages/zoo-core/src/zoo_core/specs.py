@@ -247,3 +247,10 @@ class TrackerSpec(Spec):
 
     build: LazyRef[Callable[..., Any]]
     """`(config: RunConfig, run_dir: Path) -> protocols.Tracker`."""
+    asked_for: LazyRef[Callable[..., bool]] | None = None
+    """`(config: RunConfig) -> bool`: whether a run asks for it, told without importing anything large.
+
+    Every run does when absent. A `MissingError` says that what a run asks for is not installed.
+    """
+    light: bool = False
+    """Whether it imports nothing large: it then works in a thread of the run, others in a process of their own."""

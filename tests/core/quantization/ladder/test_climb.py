@@ -80,10 +80,21 @@ class ReadingJudge:
         return MetricValue(name="top1", value=value, unit="%", higher_is_better=self._higher, split=self.split)
 
 
-class Quiet:
+class Bars:
+    """Note what is shown of the climb."""
+
+    def __init__(self) -> None:
+        self.total: int | None = None
+        self.shown: list[dict[str, float]] = []
+
     @contextmanager
     def track(self, description: str, total: int | None) -> Iterator[Any]:
-        raise AssertionError((description, total))
+        assert description == "Ladder"
+        self.total = total
+        yield self
+
+    def advance(self, steps: int = 1, **values: float) -> None:
+        self.shown.append(values)
 
 
 @pytest.fixture(autouse=True)
@@ -111,7 +122,7 @@ def ascend(tmp_path: Path) -> Callable[..., tuple[Ascent, Bench]]:
             calibration=[],  # type: ignore[arg-type] # the bench calibrates nothing
             directory=tmp_path,
             work_dir=tmp_path / "work",
-            progress=Quiet(),
+            progress=Bars(),
             limits=limits or QuantizationLimits(),
             judge=judge or ReadingJudge(),
         )
@@ -149,6 +160,14 @@ def test_climbs_on_the_best_so_far(ascend: Any) -> None:
     assert not ascent.met
     assert ascent.chosen.name == "MSE ranges"
     assert ascent.chosen.drop == pytest.approx(15.0)
+
+
+def test_shows_how_many_rungs_there_are_and_the_best_so_far(ascend: Any) -> None:
+    values = iter([70.0, 80.0, 75.0, 89.5])
+    _, bench = ascend(lambda recipe: next(values))
+    bars = bench.job.progress
+    assert bars.total == len(USUAL) + 2 * 4  # and 1, 2, 4 or 8 worst layers, in 16 bits and in float
+    assert bars.shown == [{"top1": 70.0, "drop": 20.0}, {"top1": 80.0, "drop": 10.0}, {"top1": 80.0, "drop": 10.0}]
 
 
 def test_worst_layers_get_16_bits_then_float(ascend: Any) -> None:
@@ -242,7 +261,7 @@ def test_two_numbers_of_4_bits_share_a_byte() -> None:
 
 def test_images_to_measure_on_are_needed(ascend: Any, tmp_path: Path) -> None:
     job = QuantizationJob(
-        model=tmp_path / "m.onnx", calibration=[], directory=tmp_path, work_dir=tmp_path, progress=Quiet()  # type: ignore[arg-type]
+        model=tmp_path / "m.onnx", calibration=[], directory=tmp_path, work_dir=tmp_path, progress=Bars()  # type: ignore[arg-type]
     )  # fmt: skip
     with pytest.raises(UserError, match="no labelled images"):
         climb(Bench(job, lambda recipe: 0.0), FIRST, budget=1.0, size_factor=None, identity="", fixed=False)  # type: ignore[arg-type]

@@ -81,6 +81,13 @@ def test_what_comes_after_the_training_goes_into_the_same_folder(tracker, read, 
     assert "a&#124;b" in table
 
 
+def test_parameters_that_an_earlier_process_was_told_are_shown(tracker, read, told, tmp_path) -> None:
+    told(tmp_path)
+    tracker.log_metrics({"val_top1": 1.0}, 1)
+    (text,) = read().Tensors("configuration/text_summary")
+    assert "| training.epochs | 2 |" in text.tensor_proto.string_val[0].decode()
+
+
 def test_figures_become_images_and_pictures_of_predictions_do_not(tracker, read, tmp_path) -> None:
     tracker.log_metrics({"val_top1": 1.0}, 1)
     pixels = np.arange(5 * 7 * 3, dtype=np.uint8).reshape(5, 7, 3)

@@ -18,6 +18,9 @@ Command = Callable[Concatenate[Session, P], None]
 def _shared(
     *,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Show no progress and no notes; results and warnings stay.")
+    ] = False,
     plugins: Annotated[
         str | None,
         typer.Option("--plugins", metavar="NAMES", help="Load only these plugins, separated by commas."),

@@ -9,6 +9,7 @@ import sys
 import textwrap
 import traceback
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, TextIO
@@ -28,6 +29,7 @@ LEAST_WRAPPED = 40
 """Characters that a column of sentences should have at least."""
 LEAST_FOLDED = 10
 """Characters down to which a column of sentences gives way before names are broken."""
+_notes_hidden = ContextVar("notes_hidden", default=False)
 
 
 def emit_text(text: str = "") -> None:
@@ -187,9 +189,15 @@ def emit_warning(text: str) -> None:
     _emit_message(paint("warning:", "yellow", stream=sys.stderr), text)
 
 
+def hide_notes() -> None:
+    """Print no notes until the end of the command."""
+    _notes_hidden.set(True)
+
+
 def emit_note(text: str) -> None:
-    """Tell of something the command decided for the user."""
-    _emit_message(paint("note:", "cyan", stream=sys.stderr), text)
+    """Tell of something the command decided for the user, unless notes are hidden."""
+    if not _notes_hidden.get():
+        _write_note(text)
 
 
 def emit_progress(text: str) -> None:
@@ -223,7 +231,7 @@ def emit_error(
         _emit_message(paint("internal error:", "red", stream=sys.stderr), text + cure)
     if run_dir is not None:
         kept = "Finished stages are kept. Continue, once this is mended, with:"
-        emit_note(f"{kept}\nzoo run --resume {short_path(run_dir)}")
+        _write_note(f"{kept}\nzoo run --resume {short_path(run_dir)}")
 
 
 def emit_interruption(run_dir: Path | None) -> None:
@@ -271,6 +279,10 @@ def short_path(path: str | Path) -> str:
 
 def _coloured(stream: TextIO) -> bool:
     return stream.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+
+
+def _write_note(text: str) -> None:
+    _emit_message(paint("note:", "cyan", stream=sys.stderr), text)
 
 
 def _emit_message(label: str, text: str) -> None:

@@ -22,6 +22,7 @@ class Session:
     """Gather the shared options, which may stand before the command or after it."""
 
     json: bool = False
+    quiet: bool = False
     plugins: tuple[str, ...] | None = None
     no_plugins: bool = False
     strict_plugins: bool = False
@@ -30,18 +31,25 @@ class Session:
     """Folder of the run under way, named when the user interrupts it."""
     _told: bool = False
 
-    def update(self, *, json: bool, plugins: str | None, no_plugins: bool, strict_plugins: bool, debug: bool) -> None:
+    def update(
+        self, *, json: bool, quiet: bool, plugins: str | None, no_plugins: bool, strict_plugins: bool, debug: bool
+    ) -> None:
         """Take the options of one place of the command line; those given elsewhere stay.
 
         Raises:
             UserError: When the options contradict each other.
         """
         self.json |= json
+        self.quiet |= quiet
         self.no_plugins |= no_plugins
         self.strict_plugins |= strict_plugins
         self.debug |= debug
         if plugins is not None:
             self.plugins = tuple(name.strip() for name in plugins.split(",") if name.strip())
+        if self.quiet:
+            from zoo_core.cli import _output as output
+
+            output.hide_notes()
         if self.no_plugins and self.plugins is not None:
             msg = "--plugins and --no-plugins contradict each other."
             raise UserError(msg, hint="Give one of them.")
@@ -63,9 +71,11 @@ class Session:
         Raises:
             PluginError: With `--strict-plugins`, when any of them has a problem.
         """
+        from zoo_core.cli._progress import waiting
         from zoo_core.plugins import get_catalog
 
-        catalog = get_catalog(self.selection())
+        with waiting("Loading plugins", quiet=self.quiet):
+            catalog = get_catalog(self.selection())
         if self.strict_plugins:
             catalog.require_sound()
         if tell and not self._told:

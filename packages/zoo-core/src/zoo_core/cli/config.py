@@ -86,9 +86,12 @@ def schema(
 
 
 def _load(session: Session, file: Path, overrides: tuple[str, ...]) -> LoadedConfig:
+    from zoo_core.cli._progress import waiting
     from zoo_core.config.load import load_config
 
-    return load_config(file, overrides, catalog=session.catalog())
+    catalog = session.catalog()
+    with waiting("Reading the configuration", quiet=session.quiet):
+        return load_config(file, overrides, catalog=catalog)
 
 
 def _facts(loaded: LoadedConfig) -> dict[str, Any]:

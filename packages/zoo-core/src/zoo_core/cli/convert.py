@@ -37,7 +37,7 @@ def convert(
     source, overrides = find_config(arguments, config_path, config_name)
     catalog = session.catalog()
     loaded = load_config(source, overrides, catalog=catalog)
-    with open_progress() as progress:
+    with open_progress(quiet=session.quiet) as progress, progress.track("Converting the data set", None):
         done = convert_data(loaded, catalog, progress, to=to, folder=folder, link=link)
     if session.json:
         output.emit_json(done.to_dict())

@@ -51,7 +51,7 @@ def check(
     from zoo_core.services.data import check_data
 
     loaded = _load(session, arguments, config_path, config_name)
-    with open_progress() as progress:
+    with open_progress(quiet=session.quiet) as progress, progress.track("Examining the images", None):
         report = check_data(loaded, progress)
     if session.json:
         output.emit_json(report.to_dict())
@@ -75,7 +75,7 @@ def stats(
     from zoo_core.services.data import data_statistics
 
     loaded = _load(session, arguments, config_path, config_name)
-    with open_progress() as progress:
+    with open_progress(quiet=session.quiet) as progress, progress.track("Measuring the images", None):
         found = data_statistics(loaded, progress)
     if session.json:
         output.emit_json(found.to_dict())
@@ -95,10 +95,13 @@ app.add_typer(make, name="make")
 
 
 def _load(session: Session, arguments: Any, config_path: Any, config_name: Any) -> LoadedConfig:
+    from zoo_core.cli._progress import waiting
     from zoo_core.config.load import load_config
 
     file, overrides = find_config(arguments, config_path, config_name)
-    return load_config(file, overrides, catalog=session.catalog())
+    catalog = session.catalog()
+    with waiting("Reading the configuration", quiet=session.quiet):
+        return load_config(file, overrides, catalog=catalog)
 
 
 def _print_report(report: DataReport) -> None:

@@ -79,7 +79,7 @@ def doctor(
 
 def _examine_all(session: Session, catalog: Catalog) -> None:
     checks = [*_base(), *_libraries(), *(_plugin(report) for report in catalog.reports)]
-    checks.extend(_tools(catalog.targets.entries()))
+    checks.extend(_tools(catalog.targets.entries(), quiet=session.quiet))
     if session.json:
         output.emit_json(_document(checks, catalog.problems))
     else:
@@ -90,8 +90,12 @@ def _examine_all(session: Session, catalog: Catalog) -> None:
 
 
 def _examine_one(session: Session, catalog: Catalog, report: PluginReport) -> None:
+    from zoo_core.cli._progress import waiting
+
     targets = [entry for entry in catalog.targets if entry.distribution == report.distribution]
-    checks = [_plugin(report), *_components(catalog, report), *_tools(targets)]
+    with waiting(f"Importing what {report.name} names", quiet=session.quiet):
+        checks = [_plugin(report), *_components(catalog, report)]
+    checks += _tools(targets, quiet=session.quiet)
     if session.json:
         output.emit_json({**_document(checks, report.problems), "plugin": report.to_dict()})
     else:
@@ -152,7 +156,7 @@ def _component(entry: Resolved[Any]) -> Check:
     return Check(label, OK, ", ".join(dict.fromkeys(reference.module for reference in named)))
 
 
-def _tools(targets: Sequence[Resolved[TargetSpec]]) -> list[Check]:
+def _tools(targets: Sequence[Resolved[TargetSpec]], *, quiet: bool) -> list[Check]:
     """Let the targets look for what they use on this machine, each examination once."""
     from zoo_core.cli._progress import open_progress
 
@@ -163,7 +167,7 @@ def _tools(targets: Sequence[Resolved[TargetSpec]]) -> list[Check]:
     if not named:
         return []
     checks = []
-    with open_progress() as progress, progress.track("Looking for the tools of targets", None) as task:
+    with open_progress(quiet=quiet) as progress, progress.track("Looking for the tools of targets", None) as task:
         for entry in named.values():
             for check in _examination(entry):
                 checks.append(check)

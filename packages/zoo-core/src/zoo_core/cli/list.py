@@ -56,11 +56,14 @@ def list_components(
     ] = False,
 ) -> None:
     """List what is installed: models, datasets, targets and more."""
+    from zoo_core.cli._progress import waiting
+
     catalog = session.catalog()
     registry = catalog.registry(kind)
     if task is not None:
         task = catalog.tasks.get(task).name
-    found = registry.find(_as_pattern(pattern), task, families=families)
+    with waiting(f"Looking for {registry.kind}s", quiet=session.quiet):
+        found = registry.find(_as_pattern(pattern), task, families=families)
     if session.json:
         from zoo_core.cli._component import component_document
 

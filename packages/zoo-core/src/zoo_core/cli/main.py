@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextvars import copy_context
 from typing import Annotated
 
 import typer
@@ -31,7 +32,8 @@ COMMANDS: dict[str, LazyCommand] = {
         "plot-lr": "Draw the learning rate of a configuration file over the epochs.",
         "init": "Write a commented configuration file to start from.",
         "new": "Write a new plugin to start from.",
-        "runs": "List, show, compare or publish the runs that were carried out.",
+        "runs": "List, show, compare, report or publish runs that were carried out.",
+        "card": "Write the model card of a run, after hashing the files it measured.",
     }.items()
 }
 
@@ -91,7 +93,7 @@ def run_cli(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; no exception leaves but that of a closed pipe."""
     session = Session()
     try:
-        code = _invoke(arguments, session)
+        code = copy_context().run(_invoke, arguments, session)
         sys.stdout.flush()
     except BrokenPipeError:
         # Nobody reads any more, as in `zoo list models | head`; keep the interpreter from writing at its end.

@@ -39,7 +39,7 @@ def shapes(
     from zoo_core.cli._progress import open_progress
     from zoo_core.services.making import make_shapes
 
-    with open_progress() as progress:
+    with open_progress(quiet=session.quiet) as progress:
         made = make_shapes(folder, progress, images=images, size=size, seed=seed, identities=identities)
     if session.json:
         output.emit_json(made.to_dict())

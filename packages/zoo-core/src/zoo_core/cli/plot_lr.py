@@ -35,8 +35,11 @@ def plot_lr(
     ] = Path("learning_rate.png"),
 ) -> None:
     """Draw the learning rate of a configuration file over the epochs."""
+    from zoo_core.cli._progress import waiting
+
     file, overrides = find_config(arguments, config_path, config_name)
-    curve = _draw(session, file, overrides, picture)
+    with waiting("Drawing the learning rate", quiet=session.quiet):
+        curve = _draw(session, file, overrides, picture)
     if session.json:
         rates = [{"epoch": epoch, "lr": rate} for epoch, rate in curve.of_epochs()]
         output.emit_json({"file": str(file.resolve()), "picture": str(picture.resolve()), "rates": rates})

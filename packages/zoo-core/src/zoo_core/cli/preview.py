@@ -38,7 +38,7 @@ def preview(
 
     source, overrides = find_config(arguments, config_path, config_name)
     loaded = load_config(source, overrides, catalog=session.catalog())
-    with open_progress() as progress:
+    with open_progress(quiet=session.quiet) as progress, progress.track("Drawing the preview", None):
         found = preview_augmentation(loaded, progress, count=count, output=file)
     if session.json:
         output.emit_json(found.to_dict())

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from zoo_core.services.plan import Plan
     from zoo_core.services.run import RunSummary
 
+REPORT = "report.html"
+
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
@@ -40,13 +42,16 @@ def run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, print the plan, run nothing.")] = False,
 ) -> None:
     """Carry a configuration file through its chain of services."""
+    from zoo_core.services.ranks import is_follower
+
     if resume is None:
         source, overrides = find_config(arguments, config_path, config_name)
     else:
         source, overrides = resume, _resume_overrides(arguments, config_path, config_name, dry_run=dry_run)
+    session.quiet |= is_follower()
     catalog = session.catalog()
     with _remember_run_dir(session, catalog):
-        summary = _carry_out(catalog, source, overrides, resume=resume is not None, dry_run=dry_run)
+        summary = _carry_out(session, catalog, source, overrides, resume=resume is not None, dry_run=dry_run)
     session.run_dir = None
     if summary is None:
         return
@@ -59,20 +64,20 @@ def run(
 
 
 def _carry_out(
-    catalog: Catalog, source: Path, overrides: Sequence[str], *, resume: bool, dry_run: bool
+    session: Session, catalog: Catalog, source: Path, overrides: Sequence[str], *, resume: bool, dry_run: bool
 ) -> RunSummary | None:
     """Run a file or go on with a run folder; a process that only computes its share of a training stays silent."""
     from zoo_core.cli._progress import open_progress
     from zoo_core.services.ranks import is_follower
     from zoo_core.services.run import resume_run, run_file
 
-    quiet = is_follower()
-    with open_progress(quiet=quiet) as progress:
+    silent = is_follower()
+    with open_progress(quiet=session.quiet, silent=silent) as progress:
         if resume:
             summary = resume_run(source, overrides, catalog=catalog, progress=progress)
         else:
             summary = run_file(source, overrides, catalog=catalog, progress=progress, dry_run=dry_run)
-    return None if quiet else summary
+    return None if silent else summary
 
 
 def _resume_overrides(
@@ -115,15 +120,30 @@ def _remember_run_dir(session: Session, catalog: Catalog) -> Iterator[None]:
 
 
 def _print_result(summary: RunSummary, run_dir: Path) -> None:
-    """Print what was measured on images, then what the model costs and where, and the folder."""
+    """Print what was measured on images, the test first, then what the model costs and where, and the folder."""
     for rows in (
-        [row for row in summary.rows if row.split],
+        sorted((row for row in summary.rows if row.split), key=_rank),
         [row for row in summary.rows if not row.split],
     ):
         if rows:
             output.emit_text()
             output.emit_table(*_table(rows), right={"FLOAT", "INT8", "INT8 - FLOAT", "VALUE"})
     output.emit_text(f"\nResults are in {output.short_path(run_dir)}")
+    report = _report(run_dir)
+    if report is not None:
+        output.emit_text(f"Report: {output.short_path(report)}")
+
+
+def _rank(row: SummaryRow) -> int:
+    from zoo_core.protocols import TEST, VALIDATION
+
+    order = (TEST, VALIDATION)
+    return order.index(row.split) if row.split in order else len(order)
+
+
+def _report(run_dir: Path) -> Path | None:
+    path = run_dir / REPORT
+    return path if path.is_file() else None
 
 
 def _print_plan(summary: RunSummary) -> None:
@@ -161,8 +181,10 @@ def _table(rows: Sequence[SummaryRow]) -> tuple[list[str], list[list[str]]]:
 
 
 def _document(summary: RunSummary) -> dict[str, Any]:
+    report = None if summary.run_dir is None else _report(summary.run_dir)
     return {
         "run_dir": None if summary.run_dir is None else str(summary.run_dir),
+        "report": None if report is None else str(report),
         "plan": _plan_document(summary.plan),
         "metrics": [
             {

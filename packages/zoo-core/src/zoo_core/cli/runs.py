@@ -15,7 +15,6 @@ from zoo_core.cli._session import Session
 from zoo_core.errors import UserError
 
 if TYPE_CHECKING:
-    from zoo_core.reporting.compare import Comparison
     from zoo_core.runs.store import RunRecord
 
 DEFAULT_ROOT = Path("experiments_outputs")
@@ -24,10 +23,7 @@ STYLES = {
     "running": "cyan",
     "failed": "red",
     "interrupted": "yellow",
-    "better": "green",
-    "worse": "red",
 }
-MARKS = {"better": " (better)", "worse": " (worse)"}
 MINUTES = len("2026-11-20 14:12")
 """Length of a time without its seconds."""
 RunDir = Annotated[Path, typer.Argument(metavar="RUN_DIR", help="Folder of a run.", show_default=False)]
@@ -37,7 +33,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, cls=CommandGroup)
 
 @app.callback()
 def runs() -> None:
-    """List, show, compare or publish the runs that were carried out."""
+    """List, show, compare, report or publish runs that were carried out."""
 
 
 @app.command(name="list", cls=PlainCommand)
@@ -117,19 +113,60 @@ def compare(
     run_dirs: Annotated[
         list[Path], typer.Argument(metavar="RUN_DIR RUN_DIR...", help="Runs; the first is the reference.")
     ],
+    show_all: Annotated[bool, typer.Option("--all", help="Also show what is equal.")] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            "--report", metavar="FILE", help="Also write a page to look at in a browser, such as comparison.html."
+        ),
+    ] = None,
 ) -> None:
-    """Compare runs with the first of them: configuration and metrics that differ."""
+    """Compare runs with the first: configuration, metrics, size, time."""
+    from zoo_core.cli._comparison import emit_comparison, read_runs
     from zoo_core.reporting.compare import compare_runs
-    from zoo_core.runs import store
 
-    if len(run_dirs) < 2:  # noqa: PLR2004 - a comparison has two sides
-        msg = "A comparison needs two runs or more."
-        raise UserError(msg, hint="zoo runs compare RUN_DIR RUN_DIR...")
-    comparison = compare_runs([store.read_run(path) for path in run_dirs])
+    comparison = compare_runs(read_runs(run_dirs))
+    if report is not None:
+        from zoo_core.cli._progress import waiting
+        from zoo_core.reporting.report.comparison import write_comparison
+
+        with waiting("Writing the comparison", quiet=session.quiet):
+            write_comparison(comparison, report)
     if session.json:
-        output.emit_json({"comparison": asdict(comparison)})
+        page = None if report is None else str(report.resolve())
+        output.emit_json({"comparison": asdict(comparison), "report": page})
         return
-    _print_comparison(comparison)
+    emit_comparison(comparison, show_all=show_all)
+    if report is not None:
+        output.emit_text(f"\nThe comparison is in {output.short_path(report)}")
+
+
+@app.command(cls=PlainCommand)
+@shared_options
+def report(
+    session: Session,
+    *,
+    run_dir: RunDir,
+    path: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Where to write the page; report.html in the run if absent."
+        ),
+    ] = None,
+    launch: Annotated[bool, typer.Option("--open", help="Show the page in the browser.")] = False,
+) -> None:
+    """Write the report of a run anew: one page with all that its folder tells."""
+    from zoo_core.cli._progress import waiting
+    from zoo_core.reporting.report import write_report
+
+    with waiting("Writing the report", quiet=session.quiet):
+        page = write_report(run_dir, path)
+    if session.json:
+        output.emit_json({"report": str(page.resolve())})
+    else:
+        output.emit_text(f"The report is in {output.short_path(page)}")
+    if launch:
+        typer.launch(page.resolve().as_uri())
 
 
 @app.command(cls=PlainCommand)
@@ -149,12 +186,14 @@ def publish(
     again: Annotated[bool, typer.Option("--again", help="Send everything, as a new record.")] = False,
 ) -> None:
     """Send a run to a tracker that has not been told of it, or not of everything."""
+    from zoo_core.cli._progress import open_progress
     from zoo_core.reporting.trackers.publish import publish_run
     from zoo_core.runs import store
 
     record = store.read_run(run_dir)
     tracker = session.catalog().trackers.resolve(to)
-    sent = publish_run(tracker, run_dir.absolute(), record.manifest, overrides or (), again=again)
+    with open_progress(quiet=session.quiet) as progress, progress.track(f"Sending the run to {to}", None):
+        sent = publish_run(tracker, run_dir.absolute(), record.manifest, overrides or (), again=again)
     if session.json:
         output.emit_json({"publication": asdict(sent)})
     elif sent.events:
@@ -169,7 +208,7 @@ def _progress(record: RunRecord) -> str:
 
 
 def _stage_table(record: RunRecord) -> tuple[list[str], list[list[str]]]:
-    from zoo_core.cli._progress import duration
+    from zoo_core.cli._count import duration
 
     rows = [
         [stage.id, stage.status, "-" if stage.seconds is None else duration(stage.seconds), stage.error or ""]
@@ -190,32 +229,6 @@ def _metric_table(record: RunRecord) -> tuple[list[str], list[list[str]]]:
         for metric in stage.result.metrics
     ]
     return ["STAGE", "METRIC", "VALUE"], rows
-
-
-def _print_comparison(comparison: Comparison) -> None:
-    from zoo_core.cli._metric import metric_text
-
-    columns = [f"{number}: {name}" for number, name in enumerate(comparison.runs, start=1)]
-    if comparison.configuration:
-        rows = [
-            [row.key, *("-" if value is None else str(value) for value in row.values)]
-            for row in comparison.configuration
-        ]
-        output.emit_table(["KEY", *columns], rows, wrap=columns)
-        output.emit_text()
-    else:
-        output.emit_note("The configurations are equal.")
-    rows = [
-        [
-            metric.key,
-            *(
-                f"{metric_text(value, metric.unit)}{MARKS.get(verdict, '')}"
-                for value, verdict in zip(metric.values, metric.verdicts, strict=True)
-            ),
-        ]
-        for metric in comparison.metrics
-    ]
-    output.emit_table(["METRIC", *columns], rows, right=columns)
 
 
 def _summary(record: RunRecord) -> dict[str, Any]:

@@ -121,8 +121,10 @@ class TrainingSection(Section):
     """With 2, validation averages the outputs for each image and its mirror image."""
     log_wandb: bool = False
     """Log to Weights & Biases; needs the package wandb, and a login unless `WANDB_MODE` is `offline`."""
-    log_tb: bool = False
-    """Write TensorBoard events into the folder `general.logs_dir` of the run; needs the package tensorboard."""
+    log_tb: bool = True
+    """Write TensorBoard events into the folder `general.logs_dir` of the run, where tensorboardX is installed."""
+    log_histograms: PositiveInt | None = None
+    """Epochs between two histograms of every weight tensor, for trackers that show them; none when absent."""
     validation_epochs: PositiveInt = 1
     """Epochs between two validations; the last epoch always has one. The best weights are among the validated ones."""
     devices: PositiveInt = 1

@@ -51,7 +51,7 @@ def download(url: str, *, progress: Progress, sha256: str | None = None, folder:
     if urlsplit(url).scheme not in SCHEMES:
         raise UserError(f"{url} is no http or https address.")
     path = cached_path(url, folder)
-    if path.exists() and (sha256 is None or hash_file(path) == sha256):
+    if path.exists() and (sha256 is None or _hash(path, progress) == sha256):
         return path
     partial = path.with_name(f"{path.name}.part")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -59,14 +59,19 @@ def download(url: str, *, progress: Progress, sha256: str | None = None, folder:
         _fetch(url, partial, progress)
     except (urllib.error.URLError, OSError) as error:
         raise MissingError(f"{url} cannot be downloaded: {_reason(error)}.", hint=_by_hand(path)) from error
-    found = hash_file(partial)
-    if sha256 is not None and found != sha256:
+    found = sha256 and _hash(partial, progress)
+    if found != sha256:
         partial.unlink()
         raise MissingError(
             f"{url} has another content than expected: SHA-256 {found}, expected {sha256}.", hint=_by_hand(path)
         )
     partial.replace(path)
     return path
+
+
+def _hash(path: Path, progress: Progress) -> str:
+    with progress.track(f"Checking {path.name}", None):
+        return hash_file(path)
 
 
 def record_hash(path: Path) -> None:

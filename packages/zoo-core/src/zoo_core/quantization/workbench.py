@@ -83,7 +83,7 @@ class Workbench:
             excluded=tuple(dict.fromkeys(excluded)),
             overrides=_overrides(base.model, recipe, excluded),
         )
-        with quiet() as warnings:
+        with self.job.progress.track("Quantizing weights", None), quiet() as warnings:
             model = insert_quantization(base.model, ranges, recipe, choice, self.section.onnx_extra_options)
         notes += dict.fromkeys(warnings)
         notes += self._improve(model, base.model, recipe)
@@ -98,7 +98,8 @@ class Workbench:
         if key not in self._graphs:
             folder = self.folder / f"{key[0]}_{key[1]}"
             folder.mkdir(parents=True, exist_ok=True)
-            path = prepare_graph(self.job.model, opset, folder)
+            with self.job.progress.track("Simplifying the float model", None):
+                path = prepare_graph(self.job.model, opset, folder)
             model = onnx.load(str(path))
             notes: tuple[str, ...] = ()
             if recipe.cured:

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from zoo_core.results import MetricValue
-
-FLOAT = "float"
-INT8 = "int8"
+from zoo_core.results import FLOAT, INT8, MetricValue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,8 +13,10 @@ from zoo_core.runs.files import disk_errors
 
 EVENTS = "events.jsonl"
 SCHEMA_VERSION = 1
-RUN, PARAMETERS, METRICS, FILES = "run", "parameters", "metrics", "files"
+RUN, PARAMETERS, METRICS, FILES, HISTOGRAMS = "run", "parameters", "metrics", "files", "histograms"
 STAGE_BEGIN, STAGE_END, RUN_END = "stage_begin", "stage_end", "run_end"
+REPLACED = frozenset({PARAMETERS, METRICS, FILES, HISTOGRAMS})
+"""Events of which a later one takes the place of an earlier one."""
 Event = Mapping[str, Any]
 
 
@@ -62,6 +64,40 @@ def read_events(run_dir: Path) -> tuple[Event, ...]:
     return tuple(event for event in map(_parsed, lines) if event is not None)
 
 
+class EventTail:
+    """Read the event file of a run that another process writes, each call what was added since the last one."""
+
+    def __init__(self, run_dir: Path) -> None:
+        """Start at the first event; the file need not be there yet."""
+        self._path = run_dir / EVENTS
+        self._offset = self._count = 0
+
+    def read(self) -> list[tuple[int, Event]]:
+        """Return new events, each with its place; a line that is not finished yet is left for the next call.
+
+        Raises:
+            RunStoreError: When the file cannot be read.
+        """
+        lines = self._whole_lines()
+        events = [event for event in map(_parsed, lines) if event is not None]
+        first = self._count
+        self._count += len(events)
+        return list(enumerate(events, first))
+
+    def _whole_lines(self) -> list[bytes]:
+        try:
+            with self._path.open("rb") as stream:
+                stream.seek(self._offset)
+                content = stream.read()
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise RunStoreError(f"Cannot read {self._path}: {error}") from error
+        end = content.rfind(b"\n") + 1
+        self._offset += end
+        return content[:end].splitlines()
+
+
 def current(events: Iterable[Event]) -> list[tuple[int, Event]]:
     """Return the events that still hold, each with its place in the file.
 
@@ -73,7 +109,7 @@ def current(events: Iterable[Event]) -> list[tuple[int, Event]]:
     for index, event in enumerate(events):
         step = event.get("step")
         known = places.setdefault((event["event"], event.get("stage", ""), step is None), [])
-        if event["event"] in (PARAMETERS, METRICS, FILES):
+        if event["event"] in REPLACED:
             for place in [place for place in known if step is None or kept[place]["step"] >= step]:
                 known.remove(place)
                 del kept[place]

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from zoo_core.protocols import Stage
+from zoo_core.protocols import Histogram, Stage
 from zoo_core.runs.events import (
     FILES,
+    HISTOGRAMS,
     METRICS,
     PARAMETERS,
     RUN,
@@ -76,6 +77,10 @@ class RunRecorder:
             self._epochs[stage.id][epoch] = numbers
             self._add(METRICS, stage=stage.id, step=epoch, metrics=numbers)
 
+    def histograms(self, stage: Stage, epoch: int, histograms: Mapping[str, Histogram]) -> None:
+        """Record how weights were spread after an epoch, counted from 1."""
+        self._add(HISTOGRAMS, stage=stage.id, step=epoch, histograms=dict(histograms))
+
     def end_stage(
         self, stage: Stage, *, metrics: Mapping[str, float], files: Iterable[str], model: str | None, seconds: float
     ) -> None:
@@ -101,6 +106,10 @@ class RunRecorder:
         """Tell whether the last thing recorded of a stage is that it is done."""
         ends = [event for event in self.events if event.get("stage") == stage.id]
         return bool(ends) and ends[-1]["event"] == STAGE_END and ends[-1]["status"] == "done"
+
+    def files(self, paths: Iterable[str]) -> None:
+        """Record the files that belong to the run as a whole, relative to its folder; they replace earlier ones."""
+        self._add_files(paths)
 
     def end(self, status: str) -> None:
         """Record how the run ended."""

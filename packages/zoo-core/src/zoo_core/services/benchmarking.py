@@ -9,10 +9,9 @@ from zoo_core.artifacts import Artifact, OnnxModel, QuantizedOnnx
 from zoo_core.config.sections import RunConfig
 from zoo_core.errors import UserError
 from zoo_core.protocols import Stage
-from zoo_core.results import BenchmarkResult
+from zoo_core.results import FLOAT, INT8, BenchmarkResult
 from zoo_core.services.base import StageOutput
 from zoo_core.services.context import RunContext
-from zoo_core.services.evaluation import FLOAT, INT8
 from zoo_core.services.targets import accepted, build_target
 from zoo_core.specs import BENCHMARK
 
@@ -59,5 +58,6 @@ class BenchmarkingService:
             metrics=tuple(metric for result in results for metric in result.metrics),
             files=tuple(context.layout.relative(file) for file in first.files),
             notes=(*first.notes, *notes),
+            measured=tuple(context.measured(model) for model in models),
         )
         return StageOutput(result)

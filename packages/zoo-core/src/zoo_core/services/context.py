@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo_core.artifacts import Artifact, Checkpoint, FloatOnnx, InputSpec
+from zoo_core.artifacts import Artifact, Checkpoint, FloatOnnx, InputSpec, QuantizedOnnx
 from zoo_core.config.load import LoadedConfig
 from zoo_core.config.model_metadata import read_metadata
 from zoo_core.config.use_case import NO_USE_CASE
@@ -25,6 +25,7 @@ from zoo_core.protocols import (
     SplitDatasets,
     Task,
 )
+from zoo_core.results import FLOAT, INT8, MeasuredFile
 from zoo_core.runs.layout import RunLayout
 from zoo_core.services.metadata import describe_model, outputs_are_classes, refuse_contradictions
 from zoo_core.services.model_file import ModelFile, given_path, read_model_file
@@ -266,6 +267,11 @@ class RunContext:
                 return made
         given = self.model_file.artifact if self.model_file is not None else None
         return given if isinstance(given, FloatOnnx) and given != model else None
+
+    def measured(self, model: Artifact) -> MeasuredFile:
+        """Return how results name a model that they measured."""
+        precision = INT8 if isinstance(model, QuantizedOnnx) else FLOAT
+        return MeasuredFile(precision, self.layout.relative(model.path), model.sha256)
 
     @contextmanager
     def code_of(self, resolved: Resolved[Any], action: str) -> Iterator[None]:

@@ -9,11 +9,10 @@ from zoo_core.artifacts import Artifact, OnnxModel, QuantizedOnnx
 from zoo_core.config.sections import RunConfig
 from zoo_core.errors import UserError
 from zoo_core.protocols import Stage
-from zoo_core.results import DeploymentResult
+from zoo_core.results import FLOAT, INT8, DeploymentResult
 from zoo_core.services.base import StageOutput
 from zoo_core.services.context import RunContext
 from zoo_core.services.described import described
-from zoo_core.services.evaluation import FLOAT, INT8
 from zoo_core.services.targets import build_target
 from zoo_core.specs import DEPLOY
 
@@ -47,5 +46,6 @@ class DeploymentService:
                 result,
                 metrics=tuple(replace(metric, model=precision) for metric in result.metrics),
                 files=tuple(context.layout.relative(file) for file in result.files),
+                measured=(context.measured(model),),
             )
         )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from zoo_core.artifacts import Artifact
 from zoo_core.errors import ZooError
 from zoo_core.protocols import Stage
+from zoo_core.reporting.display import figures_of, show_figures
 from zoo_core.runs.files import disk_errors
 from zoo_core.runs.log import log_to, logger
 from zoo_core.runs.manifest import StageEntry
@@ -24,9 +25,6 @@ from zoo_core.services.tracking import recorded
 
 if TYPE_CHECKING:
     from zoo_core.plugins.catalog import Catalog
-
-
-FIGURE_SUFFIXES = (".png", ".jpg", ".svg")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +72,8 @@ class Executor:
         stage, service = planned.stage, SERVICES[planned.letter]
         model = self._model(planned)
         datasets = self.context.datasets if service.reads(self.context.config) else None
-        fingerprint = fingerprint_stage(service, self.context.config, model, datasets, self.context.seed)
+        with self.context.progress.track("Looking for what has changed", None):
+            fingerprint = fingerprint_stage(service, self.context.config, model, datasets, self.context.seed)
         record = self._finished(stage, fingerprint)
         if record is None:
             record = self._compute(stage, service, model, fingerprint)
@@ -105,15 +104,14 @@ class Executor:
             self.context.events.begin_stage(stage)
         self._tell("zoo_before_stage", stage=stage)
         started = time.monotonic()
-        with self._failures(stage):
+        with self._failures(stage), self.context.progress.track(f"Stage {stage.id}", None):
             output = service.run(self.context, stage, model)
             seconds = time.monotonic() - started
             record = self.run.finish_stage(
                 stage, output.result, output.artifact, fingerprint=fingerprint, seconds=seconds
             )
         if self.context.config.general.display_figures:
-            for figure in (file for file in output.result.files if file.endswith(FIGURE_SUFFIXES)):
-                logger.info("Figure: %s", self.run.layout.root / figure)
+            show_figures([self.run.layout.root / figure for figure in figures_of(output.result.files)])
         self._tell("zoo_after_stage", stage=stage, result=output.result)
         return record
 

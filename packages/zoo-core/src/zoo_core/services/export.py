@@ -41,15 +41,16 @@ class ExportService:
         network = context.load_model(model)
         if callable(wrap := getattr(context.task, "export_model", None)):
             network = wrap(network)
-        outcome = export_onnx(
-            network,
-            context.input,
-            path,
-            opset=DEFAULT_OPSET if quantization is None else quantization.target_opset,
-            batch=context.config.model.export_batch,
-            metadata=context.exported_description(),
-            value_range=context.task.preprocessing.value_range(),
-        )
+        with context.progress.track(f"Writing {path.name} and comparing it with torch", None):
+            outcome = export_onnx(
+                network,
+                context.input,
+                path,
+                opset=DEFAULT_OPSET if quantization is None else quantization.target_opset,
+                batch=context.config.model.export_batch,
+                metadata=context.exported_description(),
+                value_range=context.task.preprocessing.value_range(),
+            )
         result = ExportResult(
             files=(path.relative_to(context.layout.root).as_posix(),),
             opset=outcome.opset,

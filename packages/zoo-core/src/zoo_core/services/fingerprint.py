@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 NEUTRAL_KEYS = {
     "dataset": ("workers", "pin_mem", "no_prefetcher", "use_multi_epochs_loader"),
-    "general": ("project_name", "output", "logs_dir", "display_figures", "gpu_memory_limit", "num_threads"),
+    "general": ("project_name", "output", "logs_dir", "report", "display_figures", "gpu_memory_limit", "num_threads"),
 }
 """Options that change how fast something is computed or where it is filed, not what comes out."""
 

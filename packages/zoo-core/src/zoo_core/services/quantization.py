@@ -18,7 +18,7 @@ from zoo_core.protocols import (
     QuantizationOutcome,
     Stage,
 )
-from zoo_core.results import MetricValue, QuantizationResult
+from zoo_core.results import FLOAT, INT8, MetricValue, QuantizationResult
 from zoo_core.runs.log import logger
 from zoo_core.services.base import StageOutput
 from zoo_core.services.context import RunContext
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 RANDOM_IMAGES = 10
 IMAGE_LIST = "calibration_images.txt"
-FLOAT, INT8 = "float", "int8"
 
 
 class QuantizationService:

@@ -28,6 +28,7 @@ from zoo_core.services.ranks import RUN_DIR_VARIABLE, is_follower, rank
 if TYPE_CHECKING:
     from zoo_core.plugins.catalog import Catalog
 
+CHECKING = "Checking configuration, data and tools"
 LARGEST_SEED = 2**31 - 1
 SAVED_MODELS, MODEL_PART = "saved_models", "{model}"
 FIRST_PROCESS_SECONDS = 120
@@ -54,14 +55,16 @@ def run_file(
         ConfigError: With every problem of the file; nothing is created then.
         ZooError: What a check or a stage reports.
     """
-    loaded = load_config(path, overrides, catalog=catalog)
-    layout, seed = _layout(loaded), _seed(loaded)
-    context = _context(loaded, layout, progress, seed)
-    plan = plan_run(context)
+    with progress.track(CHECKING, None):
+        loaded = load_config(path, overrides, catalog=catalog)
+        layout, seed = _layout(loaded), _seed(loaded)
+        context = _context(loaded, layout, progress, seed)
+        plan = plan_run(context)
+        if not is_follower():
+            check_before_start(context, plan)
     if is_follower():
         Executor(plan, context, Run(layout, _await_manifest(layout), writable=False), catalog).follow()
         return RunSummary(run_dir=None, plan=plan)
-    check_before_start(context, plan)
     if dry_run:
         notes = (*loaded.notes, *context.datasets.notes)
         return RunSummary(run_dir=None, plan=plan, notes=notes, warnings=loaded.warnings)
@@ -84,14 +87,16 @@ def resume_run(run_dir: Path, overrides: Sequence[str], *, catalog: Catalog, pro
             hint="List runs with: zoo runs list DIR",
         )
     manifest = RunManifest.from_dict(read_json(manifest_path), str(manifest_path))
-    loaded = reload_config(manifest.config, Path(manifest.base_dir), overrides, catalog=catalog)
-    layout = _layout(loaded, run_dir.resolve())
-    context = _context(loaded, layout, progress, manifest.seed)
-    plan = plan_run(context)
+    with progress.track(CHECKING, None):
+        loaded = reload_config(manifest.config, Path(manifest.base_dir), overrides, catalog=catalog)
+        layout = _layout(loaded, run_dir.resolve())
+        context = _context(loaded, layout, progress, manifest.seed)
+        plan = plan_run(context)
+        if not is_follower():
+            check_before_start(context, plan)
     if is_follower():
         Executor(plan, context, Run(layout, manifest, writable=False), catalog).follow()
         return RunSummary(run_dir=None, plan=plan)
-    check_before_start(context, plan)
     run = Run(layout, manifest)
     with_stages(run, plan)
     return _execute(run, plan, context, catalog)

@@ -9,12 +9,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from zoo_core.errors import RunStoreError
-from zoo_core.protocols import Stage
+from zoo_core.protocols import Histogram, Stage
 from zoo_core.reporting.trackers.feed import TrackerFeed
 from zoo_core.results import BenchmarkResult, EvaluationResult, MetricValue, Result
+from zoo_core.runs.layout import RESOLVED_CONFIG
 from zoo_core.runs.recorder import RunRecorder
 from zoo_core.runs.secrets import plain_parameters
 from zoo_core.runs.store import Run, StageRecord
+from zoo_core.services.reporting import write_run_report
 
 if TYPE_CHECKING:
     from zoo_core.plugins.catalog import Catalog
@@ -53,6 +55,10 @@ class RunEvents:
     def epoch(self, stage: Stage, epoch: int, metrics: Mapping[str, float]) -> None:
         """Take the numbers of an epoch, counted from 1."""
         self._recorder.epoch(stage, epoch, metrics)
+
+    def histograms(self, stage: Stage, epoch: int, histograms: Mapping[str, Histogram]) -> None:
+        """Take how the weights are spread after an epoch, counted from 1."""
+        self._recorder.histograms(stage, epoch, histograms)
 
     def begin_stage(self, stage: Stage) -> None:
         """Note that a stage starts."""
@@ -112,9 +118,13 @@ def recorded(run: Run, context: RunContext, catalog: Catalog) -> Iterator[None]:
     finally:
         context.events = None
         status = run.manifest.status
+        report = write_run_report(context)
         with suppress(RunStoreError):  # on a full disk, which is told already
+            if report is not None:
+                recorder.files([RESOLVED_CONFIG, context.layout.relative(report)])
             recorder.end("failed" if status == "running" else status)
-        feed.close(patience)
+        with context.progress.track("Telling trackers the rest", None):
+            feed.close(patience)
 
 
 def events_folder(context: RunContext) -> Path:

@@ -39,6 +39,7 @@ FREE_KEYS = (
     "save_images",
     "trained_model_path",
     "log_tb",
+    "log_histograms",
     "log_wandb",
 )
 """Options that may differ between an interrupted training and its continuation."""
@@ -95,6 +96,7 @@ class TrainingService:
             history=files.history,
             log_dir=events_folder(context),
             report=None if context.events is None else partial(context.events.epoch, stage),
+            report_histograms=None if context.events is None else partial(context.events.histograms, stage),
         )
         trainer_spec = context.require(context.selection.trainer, "training.trainer")
         started = time.monotonic()

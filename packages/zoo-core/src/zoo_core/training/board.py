@@ -1,84 +1,63 @@
-"""Own what takes the epochs of a training: the trackers of a run, or TensorBoard events with ST's tags without one."""
+"""Own what takes the epochs of a training for the trackers of its run."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from pathlib import Path
-from typing import Any, Protocol
 
-from zoo_core.errors import MissingError
+from torch import Tensor, histc, linspace
+from torch.nn import Module
+
+from zoo_core.protocols import Histogram
 from zoo_core.training.record import Row
 
-TRAIN, EVALUATION = "train_", "val_"
+BINS = 64
+
+TakeNumbers = Callable[[int, Mapping[str, float]], None]
+TakeHistograms = Callable[[int, Mapping[str, Histogram]], None]
 
 
-class EpochBoard(Protocol):
-    """Take the numbers of every epoch."""
-
-    def write(self, row: Row) -> None:
-        """Take the numbers of one epoch."""
-        ...
-
-
-class Reporter:
+class EpochBoard:
     """Hand every epoch to the run, which tells its trackers."""
 
-    def __init__(self, report: Callable[[int, Mapping[str, float]], None]) -> None:
+    def __init__(
+        self, report: TakeNumbers, report_histograms: TakeHistograms | None = None, *, every: int | None = None
+    ) -> None:
+        """Hold what takes the epochs.
+
+        Args:
+            report: Takes the numbers of an epoch, counted from 1.
+            report_histograms: Takes the histograms of the weights after an epoch.
+            every: Epochs between two histograms; none are made when absent.
+        """
         self._report = report
+        self._report_histograms = report_histograms
+        self._every = every
 
     def write(self, row: Row) -> None:
-        """Hand over the numbers of one epoch, counted from 1."""
+        """Hand over the numbers of one epoch."""
         self._report(int(row["epoch"]), {name: value for name, value in row.items() if name != "epoch"})
 
-
-class Board:
-    """Write `train/...`, `eval/...` and `lr/0` after every epoch, counted from 1."""
-
-    def __init__(self, folder: Path, *, done: int = 0) -> None:
-        """Open the events of a folder; those after `done` epochs, left by an interruption, no longer count.
-
-        Raises:
-            MissingError: When the package tensorboard is not installed.
-        """
-        writer = self.require()
-        self._writer = writer(str(folder), purge_step=done + 1 if done else None)
-
-    @staticmethod
-    def require() -> Any:
-        """Return what writes event files.
-
-        Raises:
-            MissingError: When the package tensorboard is not installed.
-        """
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ModuleNotFoundError as error:
-            msg = "training.log_tb writes TensorBoard events and needs the package tensorboard, which is not installed."
-            raise MissingError(
-                msg, hint="Install: pip install tensorboard   or set training.log_tb to False"
-            ) from error
-        return SummaryWriter
-
-    def write(self, row: Row) -> None:
-        """Write the numbers of one epoch."""
-        epoch = int(row["epoch"])
-        for name, value in row.items():
-            if (tag := tag_of(name)) is not None:
-                self._writer.add_scalar(tag, value, epoch)
-        self._writer.flush()
-
-    def close(self) -> None:
-        """End the file."""
-        with suppress(OSError):  # the events are on the disk already, or it is full and said so
-            self._writer.close()
+    def write_weights(self, epoch: int, model: Module) -> None:
+        """Hand over histograms of all weights where it is time for them; the epoch is counted from 1."""
+        if self._every is not None and self._report_histograms is not None and epoch % self._every == 0:
+            found = {name: histogram_of(weights) for name, weights in model.named_parameters()}
+            self._report_histograms(epoch, {name: bars for name, bars in found.items() if bars is not None})
 
 
-def tag_of(column: str) -> str | None:
-    """Return the tag of a column of `summary.csv`, nothing for those that are no measurement."""
-    if column == "lr":
-        return "lr/0"
-    for prefix, group in ((TRAIN, "train"), (EVALUATION, "eval")):
-        if column.startswith(prefix):
-            return f"{group}/{column.removeprefix(prefix)}"
-    return None
+def histogram_of(values: Tensor, bins: int = BINS) -> Histogram | None:
+    """Return how the finite values of a tensor of any shape are spread over bins of equal width; nothing without any.
+
+    Equal values get bins of together 1 around them.
+    """
+    flat = values.detach().cpu().float().flatten()  # sums in bins have no fixed order on a GPU
+    flat = flat[flat.isfinite()]
+    if flat.numel() == 0:
+        return None
+    low, high = float(flat.min()), float(flat.max())
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    counts = histc(flat, bins, low, high)
+    edges = linspace(low, high, bins + 1)
+    return Histogram(
+        edges=[float(f"{edge:.7g}") for edge in edges.tolist()], counts=[int(held) for held in counts.tolist()]
+    )

@@ -45,6 +45,8 @@ from zoo_core.training.validation import Validation, validate
 
 log = logging.getLogger("zoo")
 
+TRAIN_BATCHES = "train_batches"
+"""Folder of the pictures of `save_images`."""
 SHOWN_IMAGES = 64
 """Images of a batch in one picture of `save_images`."""
 LOOK_EVERY = 10
@@ -170,7 +172,7 @@ class EpochKeeper(Callback):  # type: ignore[misc] # Lightning is untyped here
             self._write_candidate(pl_module)
         self._save(trainer, epoch + 1, 0)
         if trainer.is_global_zero:
-            self._write_epoch(better=better)
+            self._write_epoch(pl_module, better=better)
             self._journal.end_epoch(epoch, measured, self._record.rows[-1]["seconds"], better=better)
         trainer.strategy.barrier("zoo epoch")
         self._close_bar(measured)
@@ -263,7 +265,7 @@ class EpochKeeper(Callback):  # type: ignore[misc] # Lightning is untyped here
             self._record.stopped_early = True
         return True
 
-    def _write_epoch(self, *, better: bool) -> None:
+    def _write_epoch(self, learner: Learner, *, better: bool) -> None:
         """Write what an epoch leaves beside the last checkpoint: best weights, kept checkpoint, table, events."""
         job, record = self._job, self._record
         if better:
@@ -273,6 +275,7 @@ class EpochKeeper(Callback):  # type: ignore[misc] # Lightning is untyped here
         record.write_table(job.best_path.parent)
         if self._board is not None:
             self._board.write(record.rows[-1])
+            self._board.write_weights(int(record.rows[-1]["epoch"]), learner.model)
 
     def _keep_history(self) -> None:
         name, count = self._rules.monitor.name, self._job.training.checkpoint_hist
@@ -289,7 +292,7 @@ class EpochKeeper(Callback):  # type: ignore[misc] # Lightning is untyped here
         save_weights(candidate_path(self._job.best_path), weights, {**self._job.metadata, TRAINING_KEY: described})
 
     def _save_pictures(self, images: torch.Tensor, epoch: int, batch: int) -> None:
-        path = self._job.work_dir / "train_batches" / f"epoch{epoch}_batch{batch}.jpg"
+        path = self._job.work_dir / TRAIN_BATCHES / f"epoch{epoch}_batch{batch}.jpg"
         picture = make_grid(images[:SHOWN_IMAGES].float().cpu(), normalize=True)
         write_atomically(path, lambda stream: to_pil_image(picture).save(stream, "JPEG"), durable=False)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import partial
 from math import ceil, lcm
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,10 +19,10 @@ from zoo_core.data.seeding import derive_seed, seed_everything
 from zoo_core.errors import UserError
 from zoo_core.protocols import TrainJob, TrainOutcome
 from zoo_core.results import MetricValue
-from zoo_core.training.board import Board, EpochBoard, Reporter
+from zoo_core.training.board import EpochBoard
 from zoo_core.training.checkpoint_io import SafeCheckpointIO
 from zoo_core.training.hardware import Hardware
-from zoo_core.training.keeper import EpochKeeper, Rules
+from zoo_core.training.keeper import TRAIN_BATCHES, EpochKeeper, Rules
 from zoo_core.training.layers import prepare_layers
 from zoo_core.training.learner import Learner
 from zoo_core.training.mirror import require_mirroring
@@ -44,6 +44,9 @@ from zoo_core.training.sizes import refuse_sizes
 from zoo_core.training.validation import loss_metric, rehearse
 
 log = logging.getLogger("zoo")
+
+MOST_SHEETS = 8
+"""Pictures of training batches among the files that a training names."""
 
 
 class Session:
@@ -85,32 +88,22 @@ class Session:
             self._compare(rules.facts, record)
             if self._is_done(record, rules.epochs):
                 return self._finished(record)
-            with self._board(record) as board:
-                keeper = EpochKeeper(self._job, validation, rules, record, board=board, resumed=self._resumed)
-                self._fit(keeper, loader, rules.epochs, environment)
+            keeper = EpochKeeper(self._job, validation, rules, record, board=self._board(record), resumed=self._resumed)
+            self._fit(keeper, loader, rules.epochs, environment)
             return self._outcome(keeper.record, keeper.notes)
         finally:
             loader.close()
             validation.close()
 
-    @contextmanager
-    def _board(self, record: TrainingRecord) -> Iterator[EpochBoard | None]:
-        """Open what takes the epochs in the first process: the trackers of the run, else TensorBoard events."""
+    def _board(self, record: TrainingRecord) -> EpochBoard | None:
+        """Return what hands the epochs to the run, told of those before already; only the first process has it."""
         job = self._job
-        if job.report is not None and self._rank == 0:
-            reporter = Reporter(job.report)
-            for row in record.rows:
-                reporter.write(row)
-            yield reporter
-            return
-        if not job.training.log_tb or self._rank != 0:
-            yield None
-            return
-        board = Board(job.log_dir or job.work_dir / "logs", done=record.epochs)
-        try:
-            yield board
-        finally:
-            board.close()
+        if job.report is None or self._rank != 0:
+            return None
+        board = EpochBoard(job.report, job.report_histograms, every=job.training.log_histograms)
+        for row in record.rows:
+            board.write(row)
+        return board
 
     def _train_loader(self) -> TrainLoader:
         job = self._job
@@ -313,7 +306,7 @@ class Session:
             best_epoch=record.best_epoch,
             best_metrics=tuple(sorted(record.best_metrics, key=lambda metric: metric.name != deciding)),
             stopped_early=record.stopped_early,
-            files=(self._job.work_dir / SUMMARY, self._job.work_dir / EVENTS),
+            files=(self._job.work_dir / SUMMARY, self._job.work_dir / EVENTS, *_sheets(self._job.work_dir)),
             skipped=tuple(record.skipped.values()),
             notes=(*self._notes, *notes),
         )
@@ -321,3 +314,9 @@ class Session:
     def _note(self, text: str) -> None:
         self._notes.append(text)
         log.info("%s", text)
+
+
+def _sheets(folder: Path) -> list[Path]:
+    """Return some pictures of training batches, evenly spread over the training."""
+    found = sorted((folder / TRAIN_BATCHES).glob("*.jpg"), key=lambda path: (len(path.name), path.name))
+    return found[:: max(1, ceil(len(found) / MOST_SHEETS))]

@@ -84,7 +84,7 @@ class LightningTrainer:
             msg = f"training.num_nodes is {job.training.num_nodes}, but no launcher has started this process."
             hint = "Start the same command on every host with torchrun --nnodes ... --nproc-per-node ..."
             raise UserError(msg, hint=hint)
-        work = partial(self.run, replace(job, progress=SilentProgress(), report=None), hardware)
+        work = partial(self.run, replace(job, progress=SilentProgress(), report=None, report_histograms=None), hardware)
         with followers(work, job.training.devices) as environment:
             return self.run(job, hardware, environment)
 

@@ -50,7 +50,7 @@ def execute(
         what: What is done, such as `Building Demo/Release`; starts the message of a failure.
         limit_s: Longest time it may take.
         progress: Where to show that it is running.
-        poll_s: How often the progress moves.
+        poll_s: How often the tool is looked at.
         causes: What known messages of the tool mean; the first that matches gives the cause.
 
     Raises:
@@ -60,7 +60,7 @@ def execute(
     words = [str(argument) for argument in arguments]
     with open_log(log, shlex.join(words)) as file, progress.track(what, None) as task:
         try:
-            finished = run_program(words, file, limit_s=limit_s, poll_s=poll_s, tick=lambda: task.advance(1))
+            finished = run_program(words, file, limit_s=limit_s, poll_s=poll_s, tick=lambda: task.advance(0))
         except OSError as error:
             raise MissingError(f"{words[0]} cannot be started: {error.strerror or error}.") from error
     if finished.failed:

@@ -188,7 +188,7 @@ class StEdgeAi:
         with open_log(log, shlex.join(arguments)) as file, progress.track(f"{TOOL}: {what}", None) as task:
             try:
                 finished = run_program(
-                    arguments, file, limit_s=self.limit_s, poll_s=self.poll_s, tick=lambda: task.advance(1)
+                    arguments, file, limit_s=self.limit_s, poll_s=self.poll_s, tick=lambda: task.advance(0)
                 )
             except OSError as error:
                 raise UserError(f"{self.executable} cannot be started: {error.strerror or error}.") from error

@@ -23,6 +23,8 @@ from zoo_core.runs.log import logger
 
 WORST = (1, 2, 4, 8)
 """Numbers of layers that are given more precision, one rung each."""
+PLAIN_STEPS = 6
+"""Rungs that are always tried."""
 ROOM = 1e-9
 """Rounding of the metrics themselves."""
 
@@ -111,12 +113,7 @@ class _Climb:
             self.float_metric.name, self.float_metric.value, f" {unit}" if unit else "", len(self.judge),
             self.judge.split, self.budget,
         )  # fmt: skip
-        best: Rung | None = None
-        for step in self._steps():
-            base = self.first if best is None or step.from_first else best.recipe
-            best = self._better(best, self._measured(step.name, replace(base, **step.changes)))
-            if self._met(best):
-                break
+        best = self._best()
         if best is None:
             raise UserError(
                 "No rung of the ladder is accepted by the target: " + " ".join(self.skipped),
@@ -133,6 +130,19 @@ class _Climb:
             budget=self.budget,
             skipped=tuple(self.skipped),
         )
+
+    def _best(self) -> Rung | None:
+        """Go up rung by rung until the budget is met."""
+        best: Rung | None = None
+        with self.job.progress.track("Ladder", self._most_steps()) as bar:
+            for step in self._steps():
+                base = self.first if best is None or step.from_first else best.recipe
+                best = self._better(best, self._measured(step.name, replace(base, **step.changes)))
+                if self._met(best):
+                    break
+                shown = {} if best is None else {self.float_metric.name: best.value, "drop": best.drop}
+                bar.advance(1, **shown)
+        return best
 
     def _float_metric(self) -> MetricValue:
         known = self.record.facts.get("float_metric")
@@ -157,6 +167,10 @@ class _Climb:
         yield Step("learned rounding", {"learn_rounding": True})
         yield from self._worst_layers()
 
+    def _most_steps(self) -> int:
+        channels = self.first.granularity == "per_tensor" and not self.fixed
+        return PLAIN_STEPS + channels + 2 * len(WORST) * (self.first.activation_type in WIDE_TYPES)
+
     def _worst_layers(self) -> Iterator[Step]:
         """Yield rungs that give the worst layers 16 bits, or leave them in float where the target lets it."""
         best = min(self.record.rungs, key=lambda rung: rung.drop, default=None)
@@ -177,6 +191,7 @@ class _Climb:
             return None
         if any(rung.recipe == recipe for rung in self.record.rungs):
             return None
+        logger.info("Ladder, rung %d: %s", len(self.record.rungs) + 1, name)
         rung = self.record.known(name, recipe) or self._made(name, recipe)
         self.record.add(rung)
         logger.info(

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import io
 import logging
-import os
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, redirect_stdout
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from zoo_core.config.sections import RunConfig
-from zoo_core.reporting.trackers.run_facts import inside, manifest_text, require, run_facts
+from zoo_core.protocols import Histogram
+from zoo_core.reporting.trackers import asking
+from zoo_core.reporting.trackers.run_facts import end_status, inside, require, run_facts
 from zoo_core.runs.file_kinds import FIGURE, kind_of
 from zoo_core.runs.layout import RESOLVED_CONFIG
 from zoo_core.runs.tracker_state import TrackerState
 
 NAME = "clearml"
-OFFLINE, CONFIGURATION = "CLEARML_OFFLINE_MODE", "CLEARML_CONFIG_FILE"
-UNSET = frozenset({"", "0", "false", "no", "off"})
 WATCHED = (
     "matplotlib", "tensorflow", "tensorboard", "pytorch", "xgboost", "scikit", "fastai", "lightgbm", "hydra",
     "detect_repository", "tfdefines", "joblib", "megengine", "catboost", "gradio",
 )  # fmt: skip
 """What ClearML looks at by itself, the changes in the user's repository among it; none of it belongs to a run."""
+SECOND_PROCESS = "_report_subprocess_enabled"
+"""Whether ClearML sends from one more process, which the end of a task waits for more than ten seconds."""
 CURVES = ("train_", "val_")
 
 log = logging.getLogger("zoo")
@@ -35,15 +37,7 @@ def build(config: RunConfig, run_dir: Path) -> ClearmlTracker | None:
     Raises:
         MissingError: When the package clearml is not installed.
     """
-    del config
-    if not is_offline() and not _configuration().is_file():
-        return None
-    return ClearmlTracker(run_dir)
-
-
-def is_offline() -> bool:
-    """Tell whether the user asks for a session on this machine instead of a server."""
-    return os.environ.get(OFFLINE, "").strip().casefold() not in UNSET
+    return ClearmlTracker(run_dir) if asking.clearml(config) else None
 
 
 class ClearmlTracker:
@@ -60,7 +54,7 @@ class ClearmlTracker:
             self._task: Any = self._open_task(require(NAME, "ClearML, for which this machine is configured,"))
         self._logger: Any = self._task.get_logger()
         TrackerState(run_dir, NAME).update(task_id=str(self._task.id))
-        if not is_offline():
+        if not asking.is_offline():
             log.info("ClearML shows the run at %s", self._task.get_output_log_web_page())
 
     def log_parameters(self, parameters: Mapping[str, Any]) -> None:
@@ -80,6 +74,13 @@ class ClearmlTracker:
             title = name.removeprefix(series)
             self._logger.report_scalar(title, series.rstrip("_") or title, value, step)
 
+    def log_histograms(self, histograms: Mapping[str, Histogram], step: int) -> None:
+        """Report how the weights are spread, as bars over the middle of each bin."""
+        for name, found in histograms.items():
+            edges = found["edges"]
+            middles = [f"{(low + high) / 2:.4g}" for low, high in pairwise(edges)]
+            self._logger.report_histogram(name, "weights", found["counts"], iteration=step, xlabels=middles)
+
     def log_file(self, path: Path) -> None:
         """Show a figure among the plots, and store any other file as an artifact."""
         name = inside(self._run_dir, path)
@@ -90,20 +91,22 @@ class ClearmlTracker:
 
     def close(self) -> None:
         """Say how the run ended, and name the archive of an offline session."""
-        status = manifest_text(self._run_dir, "status")
+        status = end_status(self._run_dir)
         with _unprinted():
             self._task.flush(wait_for_uploads=True)
-            if status in ("failed", "interrupted") and not is_offline():
+            if status in ("failed", "interrupted") and not asking.is_offline():
                 self._task.mark_failed(status_reason=status, force=True)
             self._task.close()
-        if is_offline():
+        if asking.is_offline():
             log.info("The ClearML session is in %s.zip", self._task.get_offline_mode_folder())
 
     def _open_task(self, clearml: Any) -> Any:
         facts = run_facts(self._run_dir)
-        known = None if is_offline() else TrackerState(self._run_dir, NAME).get("task_id")
-        if is_offline():
+        known = None if asking.is_offline() else TrackerState(self._run_dir, NAME).get("task_id")
+        if asking.is_offline():
             clearml.Task.set_offline(True)  # the package looks at the variable only when it is imported
+        if hasattr(clearml.Task, SECOND_PROCESS):
+            setattr(clearml.Task, SECOND_PROCESS, False)
         return clearml.Task.init(
             project_name=facts["project"],
             task_name=facts["name"],
@@ -119,7 +122,3 @@ class ClearmlTracker:
 def _unprinted() -> AbstractContextManager[Any]:
     """Return a context in which what ClearML prints does not get among the results on the screen."""
     return redirect_stdout(io.StringIO())
-
-
-def _configuration() -> Path:
-    return Path(os.environ.get(CONFIGURATION) or "~/clearml.conf").expanduser()

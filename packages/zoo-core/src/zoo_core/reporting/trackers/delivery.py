@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from zoo_core.protocols import Tracker
-from zoo_core.runs.events import FILES, METRICS, PARAMETERS, Event
+from zoo_core.protocols import TakesHistograms, Tracker
+from zoo_core.runs.events import FILES, HISTOGRAMS, METRICS, PARAMETERS, Event
 from zoo_core.runs.file_kinds import CODE, FIGURE, OTHER, STATE
 
 NOT_SENT = frozenset({STATE, CODE, OTHER})
@@ -24,6 +24,8 @@ def deliver(event: Event, tracker: Tracker, run_dir: Path) -> None:
     elif event["event"] == FILES:
         for path in files_to_send(event, run_dir):
             tracker.log_file(path)
+    elif event["event"] == HISTOGRAMS and isinstance(tracker, TakesHistograms):
+        tracker.log_histograms(event["histograms"], event["step"])
 
 
 def files_to_send(event: Event, run_dir: Path) -> list[Path]:

@@ -14,7 +14,8 @@ from types import MappingProxyType
 from typing import Any
 
 from zoo_core.config.sections import RunConfig
-from zoo_core.reporting.trackers.run_facts import inside, is_installed, manifest_text, require, run_facts
+from zoo_core.reporting.trackers import asking
+from zoo_core.reporting.trackers.run_facts import end_status, inside, manifest_text, require, run_facts
 from zoo_core.runs.secrets import without_secrets
 from zoo_core.runs.tracker_state import TrackerState
 
@@ -24,6 +25,7 @@ LONGEST_PARAMETER = 500
 BATCH = 100
 """Parameters and numbers that MLflow takes in one request."""
 ENDS = MappingProxyType({"done": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"})
+"""How a run of ours ended -> how MLflow calls it."""
 ST_PARAMETERS = MappingProxyType(
     {
         "model.model_path": "model_path",
@@ -37,16 +39,16 @@ MANNERS = MappingProxyType(
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
         "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
         "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
     }
 )
-"""Settings of MLflow's client that hold unless the user has set them: its own retry for minutes, and print."""
+"""Settings of MLflow's client that hold unless the user has set them: its own retry for minutes, print, and
+tell its makers how it is used."""
 
 
 def build(config: RunConfig, run_dir: Path) -> MlflowTracker | None:
     """Build the tracker where `mlflow.uri` is set and the package is installed."""
-    if not config.mlflow.uri or not is_installed(NAME):
-        return None
-    return MlflowTracker(config.mlflow.uri, run_dir)
+    return MlflowTracker(str(config.mlflow.uri), run_dir) if asking.mlflow(config) else None
 
 
 class MlflowTracker:
@@ -99,8 +101,7 @@ class MlflowTracker:
 
     def close(self) -> None:
         """Say how the run ended."""
-        status = ENDS.get(manifest_text(self._run_dir, "status") or "", "FINISHED")
-        self._client.set_terminated(self._run_id, status)
+        self._client.set_terminated(self._run_id, ENDS.get(end_status(self._run_dir), "FINISHED"))
 
     def _open(self, uri: str) -> tuple[Any, str | None]:
         """Return a client, and the place of files where MLflow is not to choose it.

@@ -15,15 +15,23 @@ from zoo_core.config.section import Section
 from zoo_core.config.sections import SECTION_TYPES, OpenSection, RunConfig
 from zoo_core.errors import MissingError, UserError
 from zoo_core.plugins.registry import Resolved
-from zoo_core.reporting.trackers.run_facts import require
+from zoo_core.reporting.trackers.asking import TENSORBOARD_WRITER
+from zoo_core.reporting.trackers.run_facts import demand
 from zoo_core.reporting.trackers.sender import Sender
-from zoo_core.runs.events import EVENTS, current, read_events
+from zoo_core.runs.events import EVENTS, read_events
 from zoo_core.runs.manifest import RunManifest
 from zoo_core.runs.tracker_state import TrackerState
 from zoo_core.specs import TrackerSpec
 
-PACKAGES = frozenset({"mlflow", "clearml", "wandb", "tensorboard"})
-"""Trackers that are named like the package they need."""
+PACKAGES = MappingProxyType(
+    {
+        "mlflow": ("mlflow", "zoo-core[mlflow]"),
+        "clearml": ("clearml", "zoo-core[clearml]"),
+        "wandb": ("wandb", "zoo-core[wandb]"),
+        "tensorboard": (TENSORBOARD_WRITER, TENSORBOARD_WRITER),
+    }
+)
+"""Tracker -> the package it needs, and what to install for it."""
 ASKING = MappingProxyType({"tensorboard": "training.log_tb", "wandb": "training.log_wandb"})
 """Tracker -> the key by which a run asks for it."""
 HINTS = MappingProxyType(
@@ -70,7 +78,8 @@ def publish_run(
         raise UserError(msg, hint="Runs of earlier versions have none; runs of this one write them from the start.")
     name = tracker.spec.name
     if name in PACKAGES:
-        require(name, f"Publishing to {name}")
+        package, install = PACKAGES[name]
+        demand(package, f"Publishing to {name}", install=install)
     if again:
         TrackerState(run_dir, name).forget()
     sender = Sender(tracker, configuration(manifest.config, name, overrides), run_dir, warns=False)
@@ -78,14 +87,12 @@ def publish_run(
     if sender.failure is None and not takes_part:
         msg = f"Tracker {name} does not take this run: its configuration does not ask for it."
         raise UserError(msg, hint=HINTS.get(name))
-    waiting = [(place, event) for place, event in current(events) if place >= sender.sent]
-    for place, event in waiting:
-        sender.give(place, event)
+    count = sender.catch_up(events)
     sender.close()
     if sender.failure is not None:
         msg = f"Tracker {name} of {tracker.provider}: {sender.failure}"
         raise MissingError(msg, hint="What it has taken stays; the same command sends the rest.")
-    return Publication(tracker=name, events=len(waiting))
+    return Publication(tracker=name, events=count)
 
 
 def configuration(saved: Mapping[str, Any], tracker: str, overrides: Sequence[str]) -> RunConfig:

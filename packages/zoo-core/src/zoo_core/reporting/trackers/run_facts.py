@@ -28,6 +28,12 @@ def manifest_text(run_dir: Path, key: str) -> str | None:
     return found if isinstance(found, str) else None
 
 
+def end_status(run_dir: Path) -> str:
+    """Return how a run ended: `done`, `failed` or `interrupted`, which a run that was killed is too."""
+    status = manifest_text(run_dir, "status")
+    return "interrupted" if status == "running" else status or "done"
+
+
 def inside(run_dir: Path, path: Path) -> str:
     """Return the path of a file inside the folder of its run, with `/` between the parts."""
     return path.relative_to(run_dir).as_posix() if path.is_relative_to(run_dir) else path.name
@@ -41,6 +47,21 @@ def is_installed(package: str) -> bool:
         return False
 
 
+def demand(package: str, asked_by: str, *, install: str | None = None) -> None:
+    """Refuse to go on without the package of a tracker, without importing it.
+
+    Args:
+        package: Name under which it is imported.
+        asked_by: What asked for it, as the message begins.
+        install: What to install instead of the extra of core that is named like the package.
+
+    Raises:
+        MissingError: When it is not installed.
+    """
+    if not is_installed(package):
+        raise _absent(package, asked_by, install or f"zoo-core[{package}]")
+
+
 def require(package: str, asked_by: str) -> Any:
     """Import the package of a tracker.
 
@@ -50,5 +71,9 @@ def require(package: str, asked_by: str) -> Any:
     try:
         return importlib.import_module(package)
     except ModuleNotFoundError as error:
-        msg = f"{asked_by} needs the package {error.name}, which is not installed."
-        raise MissingError(msg, hint=f'Install: pip install "zoo-core[{package}]"') from error
+        raise _absent(error.name or package, asked_by, f"zoo-core[{package}]") from error
+
+
+def _absent(package: str, asked_by: str, install: str) -> MissingError:
+    msg = f"{asked_by} needs the package {package}, which is not installed."
+    return MissingError(msg, hint=f'Install: pip install "{install}"')

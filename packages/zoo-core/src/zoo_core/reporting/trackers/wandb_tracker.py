@@ -11,7 +11,9 @@ from typing import Any
 
 from zoo_core.config.sections import RunConfig
 from zoo_core.errors import MissingError
-from zoo_core.reporting.trackers.run_facts import inside, manifest_text, require, run_facts
+from zoo_core.protocols import Histogram
+from zoo_core.reporting.trackers import asking
+from zoo_core.reporting.trackers.run_facts import end_status, inside, require, run_facts
 from zoo_core.runs.file_kinds import FIGURE, MODEL, kind_of
 from zoo_core.runs.tracker_state import TrackerState
 
@@ -28,9 +30,7 @@ def build(config: RunConfig, run_dir: Path) -> WandbTracker | None:
     Raises:
         MissingError: When the package wandb is not installed or nobody is logged in.
     """
-    if config.training is None or not config.training.log_wandb:
-        return None
-    return WandbTracker(run_dir)
+    return WandbTracker(run_dir) if asking.wandb(config) else None
 
 
 class WandbTracker:
@@ -72,6 +72,14 @@ class WandbTracker:
         else:
             self._run.log({EPOCH: step, **metrics})
 
+    def log_histograms(self, histograms: Mapping[str, Histogram], step: int) -> None:
+        """Log how the weights are spread."""
+        bars = {
+            f"weights/{name}": self._wandb.Histogram(np_histogram=(found["counts"], found["edges"]))
+            for name, found in histograms.items()
+        }
+        self._run.log({EPOCH: step, **bars})
+
     def log_file(self, path: Path) -> None:
         """Show a figure, store a model as an artifact, and keep any other file with the record."""
         kind, name = kind_of(path), inside(self._run_dir, path)
@@ -84,8 +92,7 @@ class WandbTracker:
 
     def close(self) -> None:
         """Send what is left and say how the run ended."""
-        status = manifest_text(self._run_dir, "status")
-        self._run.finish(exit_code=1 if status in ("failed", "interrupted") else 0)
+        self._run.finish(exit_code=0 if end_status(self._run_dir) == "done" else 1)
 
     def _settings(self) -> Any:
         """Return settings under which nothing is sent but what the run tells, as far as the version has them."""
