@@ -195,10 +195,10 @@ def jobs() -> str:
     """Return one section per class of values that core hands to a component or takes from it."""
     import dataclasses
 
-    from zoo_core import artifacts, protocols, results
+    from zoo_core import artifacts, charts, protocols, results
 
     found: list[Any] = [getattr(protocols, name) for name in protocols.__all__]
-    for module in (results, artifacts):
+    for module in (results, charts, artifacts):
         found += [kind for kind in vars(module).values() if getattr(kind, "__module__", None) == module.__name__]
     kinds: list[type] = [kind for kind in found if inspect.isclass(kind) and dataclasses.is_dataclass(kind)]
     return "\n\n".join(_fields_section(kind) for kind in kinds)

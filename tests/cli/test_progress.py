@@ -8,10 +8,11 @@ from collections.abc import Callable
 
 import pytest
 
-from zoo_core.cli._count import duration, number, quantity
+from zoo_core.cli._count import number, quantity
 from zoo_core.cli._progress import open_progress, waiting
 from zoo_core.cli._progress_live import TerminalProgress
 from zoo_core.cli._progress_plain import PlainProgress
+from zoo_core.reporting.time_text import duration
 
 
 class Clock:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-SECONDS_PER_MINUTE = 60
-TENTHS_BELOW = 10
-"""Seconds up to which tenths are shown."""
+from zoo_core.reporting.time_text import duration
+
 NOTICEABLE_S = 1.0
 """Seconds from which a wait without steps leaves a line behind."""
 SMALL = 1e-3
@@ -79,15 +78,6 @@ class Count:
 
     def _values(self) -> list[str]:
         return [f"{name} {number(value)}" for name, value in self.values.items()]
-
-
-def duration(seconds: float) -> str:
-    """Return a time span as `0.8 s`, `12 s`, `3:07` or `1:02:03`."""
-    if seconds < SECONDS_PER_MINUTE:
-        return f"{seconds:.1f} s" if seconds < TENTHS_BELOW else f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), SECONDS_PER_MINUTE)
-    hours, minutes = divmod(minutes, SECONDS_PER_MINUTE)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def number(value: float) -> str:

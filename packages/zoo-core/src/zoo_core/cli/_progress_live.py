@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
-from zoo_core.cli._count import Count, duration
+from zoo_core.cli._count import Count
+from zoo_core.reporting.time_text import duration
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress

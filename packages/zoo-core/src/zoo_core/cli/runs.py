@@ -208,7 +208,7 @@ def _progress(record: RunRecord) -> str:
 
 
 def _stage_table(record: RunRecord) -> tuple[list[str], list[list[str]]]:
-    from zoo_core.cli._count import duration
+    from zoo_core.reporting.time_text import duration
 
     rows = [
         [stage.id, stage.status, "-" if stage.seconds is None else duration(stage.seconds), stage.error or ""]
