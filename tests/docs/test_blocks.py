@@ -34,6 +34,8 @@ GENERATED = re.compile(r"<!-- generated: .*?<!-- end -->", re.DOTALL)
 COMPARED = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 SHOWN_ONLY = {"text"}
 """Languages of blocks that are neither code nor commands: trees and drawings."""
+STILL = re.compile(r"^.*: still running, .*\n", re.MULTILINE)
+"""What a slow machine adds to any command."""
 LIMIT_SECONDS = 500
 
 
@@ -172,7 +174,7 @@ class Folder:
             check=False,
         )
         assert done.returncode == block.exit_code, f"line {block.line}: {command}\n{done.stdout}\n{done.stderr}"
-        return Printed(done.stdout, done.stderr)
+        return Printed(done.stdout, STILL.sub("", done.stderr))
 
 
 def draw_images(folder: Path, class_names: tuple[str, ...], count: int = 20) -> None:

@@ -7,7 +7,7 @@ from zoo_core.testing.conformance import TargetConformance
 GUARD = "no_check_is_overridden_silently"
 QUICK = """
     class TestQuick(TrackerConformance):
-        tracker = "tensorboard"
+        tracker = "mlflow"
         needs_server = True
 """
 
@@ -44,7 +44,7 @@ def test_override_in_a_class_between_is_found(check):
             def test_no_secrets_are_written(self): pass
             needs_server = True
         class TestQuick(Acme):
-            tracker = "tensorboard"
+            tracker = "mlflow"
         """
     )
     assert found.failed == {GUARD}
@@ -78,11 +78,11 @@ def test_several_components_can_be_checked_by_one_class(check):
         """
         class TestAll(TrackerConformance):
             needs_server = True
-            @pytest.fixture(scope="class", params=["tensorboard", "no_such_tracker"])
+            @pytest.fixture(scope="class", params=["mlflow", "no_such_tracker"])
             @classmethod
             def component(cls, request):
                 return request.param
         """
     )
     assert "no_secrets_are_written[no_such_tracker]" in found.failed
-    assert "needs_server = True" in found.skipped["no_secrets_are_written[tensorboard]"]
+    assert "needs_server = True" in found.skipped["no_secrets_are_written[mlflow]"]

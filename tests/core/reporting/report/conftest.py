@@ -159,7 +159,7 @@ def evaluation(root, model):
     Image.new("RGB", (64, 48), "red").save(folder / "p.jpg")
     example = {"picture": "p.jpg", "truth": "p.jpg"}
     examples = [
-        {**example, "image": f"folder/{EVIL}.png", "score": 0.0, "right": False, "text": "predicted cat, is dog"},
+        {**example, "image": f"folder/{EVIL}.png", "score": 0.25, "right": False, "text": "predicted cat, is dog"},
         {**example, "image": "b.png", "score": 1.0, "right": True, "text": "predicted dog, is dog", "truth": None},
     ]
     sheet = {"schema_version": 1, "model": "int8", "split": "test", "images": 20, "right": 16, "examples": examples}

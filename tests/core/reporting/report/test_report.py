@@ -87,6 +87,8 @@ def test_right_and_wrong_examples_are_told_apart(page):
     kinds = [attributes.get("class") for attributes in page.all("li")]
     assert (kinds.count("wrong"), kinds.count("right")) == (1, 1)
     assert len(page.all("img")) == 2 + 1 + 1
+    assert page.text.count("prediction and labels, score 0.25") == 1
+    assert page.text.count(", score ") == 1
 
 
 def test_large_pictures_are_made_small(page):

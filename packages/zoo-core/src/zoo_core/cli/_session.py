@@ -71,11 +71,9 @@ class Session:
         Raises:
             PluginError: With `--strict-plugins`, when any of them has a problem.
         """
-        from zoo_core.cli._progress import waiting
         from zoo_core.plugins import get_catalog
 
-        with waiting("Loading plugins", quiet=self.quiet):
-            catalog = get_catalog(self.selection())
+        catalog = get_catalog(self.selection())
         if self.strict_plugins:
             catalog.require_sound()
         if tell and not self._told:

@@ -40,6 +40,8 @@ class Example:
     text: str
     image: str
     right: bool
+    score: str
+    """How right it is, from 0 to 1; nothing where it is one or the other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +126,7 @@ def _sheet(folder: Path) -> ExampleSheet | None:
                 text=str(entry.get("text", "")),
                 image=Path(str(entry["image"])).name,
                 right=bool(entry["right"]),
+                score=_score(entry.get("score")),
             )
             for entry in document.get("examples", [])
             if (picture := data_address(folder / entry["picture"])) is not None
@@ -137,6 +140,10 @@ def _sheet(folder: Path) -> ExampleSheet | None:
         )
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def _score(value: Any) -> str:
+    return f"{value:.2f}" if isinstance(value, int | float) and 0 < value < 1 else ""
 
 
 def _folders(record: RunRecord) -> list[Path]:
