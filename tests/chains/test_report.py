@@ -55,7 +55,7 @@ def test_a_fault_of_the_report_is_one_warning(evaluation, monkeypatch):
     summary = evaluation()
     assert read_run(summary.run_dir).manifest.status == "done"
     log = (summary.run_dir / "stm32ai_main.log").read_text(encoding="utf-8")
-    assert "The report was not written: LookupError: no such thing. Try again with: zoo runs report" in log
+    assert "The report could not be made: LookupError: no such thing. Try again with: zoo runs report" in log
     assert "Traceback" not in log
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from zoo_core.cli import _output as output
-from zoo_core.cli._metric import metric_text
+from zoo_core.reporting.metric_text import metric_text
 
 LONG = "a sentence that is much longer than a terminal of eighty columns has room for, as summaries may be"
 

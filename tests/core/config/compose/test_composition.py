@@ -94,7 +94,8 @@ def test_a_key_can_be_taken_away(write):
 )
 def test_wrong_overrides_are_named_and_the_others_apply(write, override, words):
     composed = compose(write(BASE), [override, "general.project_name=second"])
-    (issue,) = composed.issues
+    assert len(composed.issues) == 1, composed.issues
+    issue = composed.issues[0]
     assert issue.file == "command line"
     assert words in issue.message
     assert composed.data["general"] == {"project_name": "second", "seed": 1}

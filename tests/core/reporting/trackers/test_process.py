@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -89,14 +89,20 @@ SAVED = {"operation_mode": "training", "general": {"project_name": "parts"}}
 
 
 @pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Install a plugin with trackers into a folder on the search path of this process."""
     folder = tmp_path / "site"
     write_plugin(folder, "zoo-acme", "0.3", "acme", PLUGIN, files={"tracker.py": TRACKER})
     monkeypatch.syspath_prepend(folder)
-    for name in [name for name in sys.modules if name.startswith("zoo_acme")]:
-        monkeypatch.delitem(sys.modules, name)
-    return folder
+    _forget_plugin()
+    yield folder
+    _forget_plugin()
+
+
+def _forget_plugin() -> None:
+    """Let the next plugin of this name be imported from its own folder."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "zoo_acme"]:
+        del sys.modules[name]
 
 
 @pytest.fixture

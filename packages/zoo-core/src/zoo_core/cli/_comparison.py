@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo_core.cli import _output as output
-from zoo_core.cli._metric import metric_text
 from zoo_core.errors import RunStoreError, UserError
+from zoo_core.reporting.metric_text import metric_text
 
 if TYPE_CHECKING:
     from zoo_core.reporting.compare import Comparison, MetricComparison, Verdict

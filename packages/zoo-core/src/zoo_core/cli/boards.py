@@ -81,7 +81,7 @@ def _title(name: str) -> str:
 
 
 def _cell(spec: TargetSpec, name: str) -> str:
-    from zoo_core.cli._metric import metric_text
+    from zoo_core.reporting.metric_text import metric_text
 
     value = spec.properties.get(name)
     if not value:

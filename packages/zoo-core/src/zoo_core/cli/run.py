@@ -161,7 +161,7 @@ def _print_remarks(summary: RunSummary) -> None:
 
 
 def _table(rows: Sequence[SummaryRow]) -> tuple[list[str], list[list[str]]]:
-    from zoo_core.cli._metric import metric_text
+    from zoo_core.reporting.metric_text import metric_text
 
     quantized = any(row.int8_value is not None for row in rows)
     cells = [

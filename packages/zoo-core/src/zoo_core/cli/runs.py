@@ -221,7 +221,7 @@ def _stage_table(record: RunRecord) -> tuple[list[str], list[list[str]]]:
 
 
 def _metric_table(record: RunRecord) -> tuple[list[str], list[list[str]]]:
-    from zoo_core.cli._metric import metric_text
+    from zoo_core.reporting.metric_text import metric_text
 
     rows = [
         [stage.stage.id, metric.key, metric_text(metric.value, metric.unit)]
