@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from zoo_classification.augmentation.mixing import BatchMixing
-from zoo_classification.augmentation.transform import TrainTransform
 from zoo_classification.config import DataAugmentationSection
-from zoo_classification.criterion import ClassificationLoss
 from zoo_classification.decoder import ClassificationDecoder
 from zoo_classification.evaluator import ClassificationEvaluator
 from zoo_core.config.sections import RunConfig
 from zoo_core.data.preprocessing import ImagePreprocessing
 from zoo_core.protocols import ImageDataset, ModelInfo, Sample
 from zoo_core.results import MetricValue
+
+if TYPE_CHECKING:
+    from zoo_classification.criterion import ClassificationLoss
 
 MONITOR = "top1"
 INT8 = "int8"
@@ -37,7 +37,10 @@ def build(config: RunConfig, model: ModelInfo) -> ClassificationTask:
 
 
 class ClassificationTask:
-    """Offer augmentation, loss, metrics and decoding of image classification."""
+    """Offer augmentation, loss, metrics and decoding of image classification.
+
+    What only a training needs is imported when it is asked for: timm takes seconds.
+    """
 
     mirror_averaging = True
     """The outputs for an image and its mirror image may be averaged."""
@@ -73,6 +76,8 @@ class ClassificationTask:
 
     def train_transform(self) -> Callable[[Sample], tuple[torch.Tensor, Any]]:
         """Return augmentation plus preprocessing; without a `data_augmentation` section preprocessing alone."""
+        from zoo_classification.augmentation.transform import TrainTransform
+
         return TrainTransform(self.preprocessing, self.augmentation)
 
     def collate_targets(self, targets: Sequence[Any]) -> torch.Tensor:
@@ -83,6 +88,8 @@ class ClassificationTask:
         """Return mixup and cutmix, or nothing when both are off."""
         if self.augmentation is None or not self.augmentation.mixes:
             return None
+        from zoo_classification.augmentation.mixing import BatchMixing
+
         return BatchMixing(self.augmentation, len(self.class_names))
 
     def train_sampler(self, dataset: ImageDataset) -> None:
@@ -90,6 +97,8 @@ class ClassificationTask:
 
     def criterion(self) -> ClassificationLoss:
         """Return cross-entropy: smoothed, binary, or with the disagreement of copies, as `data_augmentation` says."""
+        from zoo_classification.criterion import ClassificationLoss
+
         if self.augmentation is None:
             return ClassificationLoss()
         return ClassificationLoss(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import torch
+from timm.data import Mixup
+from timm.data.mixup import mixup_target
 
 from zoo_classification.config import DataAugmentationSection
 
@@ -15,11 +17,8 @@ class BatchMixing:
     """
 
     def __init__(self, section: DataAugmentationSection, num_classes: int) -> None:
-        from timm.data.mixup import Mixup, mixup_target  # takes seconds, which a run without mixing need not wait for
-
         self.num_classes = num_classes
         self.smoothing = section.smoothing
-        self._target = mixup_target
         self._mix = Mixup(
             mixup_alpha=section.mixup,
             cutmix_alpha=section.cutmix,
@@ -38,6 +37,6 @@ class BatchMixing:
         if even:
             parts.append(self._mix(images[:even].clone(), targets[:even]))
         if even < len(images):
-            rest = self._target(targets[even:], self.num_classes, 1.0, self.smoothing)
+            rest = mixup_target(targets[even:], self.num_classes, 1.0, self.smoothing)
             parts.append((images[even:], rest))
         return torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
-from timm.layers import convert_splitbn_model
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
@@ -33,6 +32,8 @@ def prepare_layers(model: torch.nn.Module, training: TrainingSection, splits: in
         set_dropout(model, training.dropout)
     if training.split_bn:
         require_batch_norm(model, "split_bn")
+        from timm.layers import convert_splitbn_model  # timm takes seconds, and only this needs it
+
         convert_splitbn_model(model, max(splits, 2))
     if training.sync_bn:
         require_batch_norm(model, "sync_bn")
