@@ -189,7 +189,7 @@ def benchmark(_):
         device="BOARD-1, emulated",
         details={
             "layers": layers,
-            "memories": [{**memory, "name": "SRAM", "size": 10_000, "used": 2_500}],
+            "memories": [{**memory, "name": "SRAM of the chip, next to the core", "size": 10_000, "used": 2_500}],
             "peak_layer": "second",
             "peak_tensors": {"map": 4096},
         },

@@ -110,7 +110,7 @@ def test_limits_leave_zero_alone():
     low, high = limits([0.0, 10.0])
     assert low == 0.0
     assert high > 10.0
-    assert limits([math.nan]) == (0.0, 1.0)
+    assert limits([math.nan]) == limits([0.0, 0.0]) == (0.0, 1.0)
 
 
 def test_scale_may_run_upwards():

@@ -68,7 +68,7 @@ def test_ladder_and_worst_layers_say_what_was_chosen_and_why(page):
 
 
 def test_footprint_is_set_against_the_memory_of_the_board(page):
-    assert "SRAM RAM 2.4 KiB 9.8 KiB 25.0%" in page.text
+    assert "SRAM of the chip, next to the core RAM 2.4 KiB 9.8 KiB 25.0%" in page.text
     assert "The most memory is in use in layer 2, second: map (4.0 KiB)." in page.text
     assert "first Conv 300 75.0 %" in page.text
 

@@ -37,6 +37,8 @@ def limits(values: Iterable[float], *, margin: float = MARGIN) -> tuple[float, f
     if not finite:
         return 0.0, 1.0
     low, high = min(finite), max(finite)
+    if low == high == 0:
+        return 0.0, 1.0
     if low == high:
         spread = abs(low) / 10 or 1.0
         return low - spread / 2, high + spread / 2
