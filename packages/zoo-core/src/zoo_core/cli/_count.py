@@ -28,6 +28,8 @@ class Count:
     started: float = 0.0
     moved: bool = False
     """Whether anything has changed since the last line that was written."""
+    noticeable: float = NOTICEABLE_S
+    """Seconds from which on a wait without steps leaves a line."""
 
     def __post_init__(self) -> None:
         self.started = self.clock()
@@ -51,7 +53,7 @@ class Count:
     @property
     def leaves_a_line(self) -> bool:
         """Tell whether the end of the operation is worth a line."""
-        return self.total is not None or self.done > 0 or self.elapsed >= NOTICEABLE_S
+        return self.total is not None or self.done > 0 or self.elapsed >= self.noticeable
 
     def now(self) -> str:
         """Return one line: how much is done, how long the rest will take, the latest values."""

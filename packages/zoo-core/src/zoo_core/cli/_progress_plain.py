@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TextIO
 
-from zoo_core.cli._count import Count
+from zoo_core.cli._count import NOTICEABLE_S, Count
 
 if TYPE_CHECKING:
     from zoo_core.protocols import ProgressTask
@@ -42,13 +42,14 @@ class PlainProgress:
             stream: Takes the lines.
             interval: Seconds between two lines of an operation that moves.
             heartbeat: Seconds without any line after which one says what is under way.
-            first_beat: The same for the first line after the outermost operation begins.
+            first_beat: The same for the first line after the outermost operation begins; a shorter one leaves no line.
             clock: Gives the time in seconds.
         """
         self._stream = stream
         self._interval = interval
         self._heartbeat = heartbeat
         self._first_beat = heartbeat if first_beat is None else first_beat
+        self._noticeable = NOTICEABLE_S if first_beat is None else first_beat
         self._clock = clock
         self._lock = threading.RLock()
         self._open: list[_PlainTask] = []
@@ -66,7 +67,7 @@ class PlainProgress:
     @contextmanager
     def track(self, description: str, total: int | None) -> Iterator[ProgressTask]:
         """Count an operation; its last line is left out when it fails."""
-        task = _PlainTask(self, Count(description, total, self._clock), self._interval)
+        task = _PlainTask(self, Count(description, total, self._clock, noticeable=self._noticeable), self._interval)
         self._begin(task)
         finished = False
         try:
