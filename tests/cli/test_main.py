@@ -171,6 +171,42 @@ def test_closed_pipe_ends_quietly() -> None:
     assert done.stderr == ""
 
 
+LATE = """
+import atexit, sys, threading, time
+from zoo_core.cli.main import main
+
+class Cycle:
+    def __init__(self):
+        self.itself = self
+
+    def __del__(self):
+        print("searched for garbage", flush=True)
+
+kept = Cycle()
+atexit.register(print, "what waits for the end")
+if sys.argv[1] == "busy":
+    threading.Timer(0.5, print, ["another thread"]).start()
+sys.argv = ["zoo", *sys.argv[2:]]
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "arguments", "code", "lines"),
+    [
+        ("idle", ("--version",), 0, ["what waits for the end"]),
+        ("idle", ("lst",), 2, ["what waits for the end"]),
+        ("busy", ("lst",), 2, ["another thread", "what waits for the end", "searched for garbage"]),
+    ],
+)
+def test_the_end_is_quick_and_leaves_nothing_undone(how, arguments, code, lines) -> None:
+    command = [sys.executable, "-c", LATE, how, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert [line for line in done.stdout.splitlines() if not line.startswith("zoo ")] == lines
+    assert done.stdout.startswith("zoo ") == (code == 0)
+
+
 def test_every_command_has_a_module_of_its_name() -> None:
     modules = {name.replace("-", "_") for name in COMMANDS}
     assert {command.app.path for command in COMMANDS.values()} == {f"zoo_core.cli.{name}:app" for name in modules}

@@ -253,4 +253,6 @@ class TrackerSpec(Spec):
     Every run does when absent. A `MissingError` says that what a run asks for is not installed.
     """
     light: bool = False
-    """Whether it imports nothing large: it then works in a thread of the run, others in a process of their own."""
+    """Whether it imports nothing large: it then works in a thread of the run, others in a process beside it."""
+    package: str | None = None
+    """What it imports beside core; asked for before a run is published, and imported before `build` is called."""

@@ -27,6 +27,7 @@ from zoo_core import LazyRef, TrackerSpec, hookimpl
 @hookimpl
 def zoo_trackers():
     yield TrackerSpec(name="acme", summary="A tracker.", build=LazyRef("zoo_acme.tracker:build"))
+    yield TrackerSpec(name="steady", summary="Another.", build=LazyRef("zoo_acme.tracker:build_steady"))
     yield TrackerSpec(
         name="unwanted", summary="Nobody asks.", build=LazyRef("zoo_acme.tracker:build"),
         asked_for=LazyRef("zoo_acme.tracker:refuse"),
@@ -43,6 +44,9 @@ from zoo_core.errors import MissingError
 def build(config, run_dir):
     return None if os.environ.get("ACME") == "declines" else Tracker(config, run_dir)
 
+def build_steady(config, run_dir):
+    return Steady(config, run_dir)
+
 def refuse(config):
     return False
 
@@ -50,8 +54,10 @@ def lack(config):
     raise MissingError("The configuration needs acme_board, which is not installed.")
 
 class Tracker:
+    file = "told.jsonl"
+
     def __init__(self, config, run_dir):
-        self.lines = (run_dir / "told.jsonl").open("a")
+        self.lines = (run_dir / self.file).open("a")
         scheduler = os.sched_getscheduler(0) if sys.platform == "linux" else os.nice(0)
         self.note("build", config.general.project_name, os.getppid(), scheduler, os.environ["OMP_NUM_THREADS"])
         print("a library prints")
@@ -84,6 +90,12 @@ class Tracker:
     def close(self):
         self.do("close")
         self.note("close")
+
+class Steady(Tracker):
+    file = "steady.jsonl"
+
+    def do(self, place):
+        pass
 """
 SAVED = {"operation_mode": "training", "general": {"project_name": "parts"}}
 
@@ -109,21 +121,22 @@ def _forget_plugin() -> None:
 def start(site, tmp_path, config, told) -> Callable[..., tuple[TrackerFeed, RunRecorder]]:
     """Return a function that starts a tracker of the plugin on a run that has been told something."""
 
-    def make(name: str = "acme", **limits: float) -> tuple[TrackerFeed, RunRecorder]:
+    def make(*names: str, **limits: float) -> tuple[TrackerFeed, RunRecorder]:
         run_dir = tmp_path / "run"
         recorder = RunRecorder(run_dir) if run_dir.exists() else told(run_dir)
         manifest = {"status": "done", "base_dir": "/x", "config_file": "/x/user.yaml", "config": SAVED}
         write_json(run_dir / "run.json", manifest)
-        tracker = build_catalog(PluginSelection(only=("zoo-acme",))).trackers.resolve(name)
-        feed = TrackerFeed.open([tracker], config(), run_dir, recorder.events, **limits)
+        installed = build_catalog(PluginSelection(only=("zoo-acme",))).trackers
+        trackers = [installed.resolve(name) for name in names or ("acme",)]
+        feed = TrackerFeed.open(trackers, config(), run_dir, recorder.events, **limits)
         recorder.listener = feed.forward
         return feed, recorder
 
     return make
 
 
-def calls_of(run_dir: Path) -> list[list[object]]:
-    path = run_dir / "told.jsonl"
+def calls_of(run_dir: Path, file: str = "told.jsonl") -> list[list[object]]:
+    path = run_dir / file
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
@@ -209,7 +222,35 @@ def test_a_failure_is_one_line(behaviour, cause, start, tmp_path, monkeypatch, w
     assert line.startswith(f"Tracker acme of zoo-acme 0.3 is left out: {cause}")
     assert line.endswith(f"zoo runs publish {tmp_path / 'run'} --to acme")
     assert "lovelace" not in line
-    assert feed.followers[0].failure is not None
+    assert feed.followers[0].failures["acme"]
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "cause"),
+    [("build:raise OSError('gone')", "OSError: gone"), ("metrics:time.sleep(60)", "event metrics was not finished")],
+)
+def test_trackers_share_a_process_and_no_failure(
+    behaviour, cause, start, tmp_path, monkeypatch, warnings_of_zoo
+) -> None:  # noqa: PLR0917
+    monkeypatch.setenv("ACME", behaviour)
+    feed, recorder = start("acme", "steady", call_seconds=0.5)
+    recorder.epoch(Stage(1, "training"), 3, {"loss": 0.25})
+    feed.close()
+    (built, *calls) = calls_of(tmp_path / "run", "steady.jsonl")
+    assert [call[0] for call in calls] == ["parameters", "metrics", "metrics", *["file"] * 3, *["metrics"] * 2, "close"]
+    assert calls_of(tmp_path / "run")[0][:3] == built[:3]
+    (line,) = warnings_of_zoo()
+    assert line.startswith(f"Tracker acme of zoo-acme 0.3 is left out: {cause}")
+    assert len(feed.followers) == 1
+
+
+def test_a_process_that_crashes_is_a_line_for_each_tracker(start, monkeypatch, warnings_of_zoo) -> None:
+    monkeypatch.setenv("ACME", "metrics:os._exit(3)")
+    start("acme", "steady")[0].close()
+    assert [line.split(" is left out: ")[1][:59] for line in warnings_of_zoo()] == [
+        "its process ended unexpectedly (exit status 3). The run goe"
+    ] * 2
+    assert [line.rpartition(" ")[2] for line in warnings_of_zoo()] == ["acme", "steady"]
 
 
 def test_a_failure_is_told_while_the_run_goes_on(start, monkeypatch, warnings_of_zoo) -> None:

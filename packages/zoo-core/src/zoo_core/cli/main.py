@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
+import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from contextvars import copy_context
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from typer.main import get_command
@@ -86,7 +89,7 @@ def main() -> None:
     """Run the command line of this process and end it with the exit code."""
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")
-    sys.exit(run_cli(sys.argv[1:]))
+    _leave(run_cli(sys.argv[1:]))
 
 
 def run_cli(arguments: Sequence[str]) -> int:
@@ -102,6 +105,21 @@ def run_cli(arguments: Sequence[str]) -> int:
     if code == EXIT_INTERRUPTED:
         output.emit_interruption(session.run_dir)
     return code
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process without the seconds in which Python would look for garbage in all that torch has imported.
+
+    What waits for the end is still done; where other threads work, the usual end waits for them.
+    """
+    if any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
+        sys.exit(code)
+    atexit._run_exitfuncs()  # noqa: SLF001 - as multiprocessing ends its processes
+    with suppress(OSError, ValueError):
+        sys.stderr.flush()
+    with suppress(OSError, ValueError):
+        sys.stdout.flush()
+    os._exit(code)
 
 
 def _invoke(arguments: Sequence[str], session: Session) -> int:

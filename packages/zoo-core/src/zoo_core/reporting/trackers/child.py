@@ -1,6 +1,6 @@
-"""Own the process that tells one tracker of a run: it follows the event file until the run ends or is killed.
+"""Own the process that tells trackers of a run: it follows the event file until the run ends or is killed.
 
-What a tracker imports and sends costs the process that computes nothing. Messages to that process are lines of JSON on
+What trackers import and send costs the process that computes nothing. Messages to that process are lines of JSON on
 the standard output, which nothing else gets to; what libraries print is dropped.
 """
 
@@ -13,17 +13,18 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from zoo_core.config.sections import RunConfig
 from zoo_core.lazy import LazyRef
 from zoo_core.plugins.registry import Resolved
 from zoo_core.reporting.trackers.publish import configuration
 from zoo_core.reporting.trackers.sender import Sender, cause_of
-from zoo_core.runs.events import EventTail
+from zoo_core.runs.events import Event, EventTail
 from zoo_core.runs.files import read_json
 from zoo_core.runs.layout import MANIFEST
 from zoo_core.specs import TrackerSpec
@@ -37,46 +38,57 @@ NICENESS = 10
 LEISURE = 10.0
 """How many times as long calls may take while the run goes on: nobody waits, and the processor may be busy."""
 SAID, BEAT, ENDED = "said", "beat", "ended"
-"""Kinds of messages: a line for the user, a sign of life, the end with what went wrong."""
+"""Kinds of messages: a line for the user, a sign of life, the end of a tracker with what went wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Assignment:
-    """Name the tracker and the run, in plain values that go from one process to the other."""
+class Installed:
+    """Name a tracker in plain values that go from one process to the other."""
 
     tracker: str
     build: str
     """Reference of the function that builds it, `package.module:attribute`."""
     extra: str | None
+    package: str | None
     distribution: str
     version: str
+
+    @classmethod
+    def of(cls, resolved: Resolved[TrackerSpec]) -> Self:
+        """Return the name of a tracker."""
+        spec = resolved.spec
+        return cls(
+            tracker=spec.name,
+            build=spec.build.path,
+            extra=spec.build.extra,
+            package=spec.package,
+            distribution=resolved.distribution,
+            version=resolved.version,
+        )
+
+    @property
+    def resolved(self) -> Resolved[TrackerSpec]:
+        """Return the tracker as it is built."""
+        build: LazyRef[Any] = LazyRef(self.build, extra=self.extra)
+        spec = TrackerSpec(name=self.tracker, summary="A tracker.", build=build, package=self.package)
+        return Resolved(spec=spec, distribution=self.distribution, version=self.version, name=self.tracker)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """Say which trackers are told of which run."""
+
+    trackers: tuple[Installed, ...]
     run_dir: str
     call_seconds: float
     search: tuple[str, ...] = ()
     """Where modules are looked for."""
 
     @classmethod
-    def of(
-        cls, resolved: Resolved[TrackerSpec], run_dir: Path, *, call_seconds: float, search: tuple[str, ...]
-    ) -> Self:
-        """Return the assignment of an installed tracker."""
-        build = resolved.spec.build
-        return cls(
-            tracker=resolved.spec.name,
-            build=build.path,
-            extra=build.extra,
-            distribution=resolved.distribution,
-            version=resolved.version,
-            run_dir=str(run_dir),
-            call_seconds=call_seconds,
-            search=search,
-        )
-
-    @property
-    def resolved(self) -> Resolved[TrackerSpec]:
-        """Return the tracker as it is built."""
-        spec = TrackerSpec(name=self.tracker, summary="A tracker.", build=LazyRef(self.build, extra=self.extra))
-        return Resolved(spec=spec, distribution=self.distribution, version=self.version, name=self.tracker)
+    def read(cls, text: str) -> Self:
+        """Return what `to_json` wrote."""
+        facts = json.loads(text)
+        return cls(**{**facts, "trackers": tuple(Installed(**found) for found in facts["trackers"])})
 
     def to_json(self) -> str:
         """Return the form that `main` takes."""
@@ -90,6 +102,7 @@ class Voice(logging.Handler):
         """Take the standard output for messages alone, and lead whatever else is printed nowhere."""
         super().__init__(logging.INFO)
         self._stream = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
+        self._beaten = time.monotonic()
         nowhere = os.open(os.devnull, os.O_WRONLY)
         for number in (1, 2):
             os.dup2(nowhere, number)
@@ -99,69 +112,95 @@ class Voice(logging.Handler):
         with self.lock or threading.Lock(), suppress(OSError):
             self._stream.write(f"{json.dumps({'kind': kind, **facts})}\n")
 
+    def beat(self) -> None:
+        """Give a sign of life when it is time for one."""
+        if time.monotonic() - self._beaten >= BEAT_SECONDS:
+            self._beaten = time.monotonic()
+            self.say(BEAT)
+
     def emit(self, record: logging.LogRecord) -> None:
         """Pass on a line for the user."""
         self.say(SAID, text=record.getMessage())
 
 
 def main(text: str) -> None:
-    """Tell the tracker of an assignment, given as JSON, and leave."""
+    """Tell the trackers of an assignment, given as JSON, and leave."""
     _stand_back()
     voice = Voice()
     told = logging.getLogger("zoo")
     told.addHandler(voice)
     told.setLevel(logging.INFO)
+    assignment = Assignment.read(text)
     try:
-        failure = _follow(json.loads(text), voice)
+        _follow(assignment, voice)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever happens becomes one line
-        failure = cause_of(error)
-    voice.say(ENDED, failure=failure)
+        for tracker in assignment.trackers:
+            voice.say(ENDED, tracker=tracker.tracker, failure=cause_of(error))
     os._exit(0)  # a call that hangs, or threads that a library left, do not keep the process
 
 
-def _follow(facts: Mapping[str, Any], voice: Voice) -> str | None:
-    """Tell the tracker everything until the run ends, and return what went wrong."""
-    assignment = Assignment(**facts)
+def _follow(assignment: Assignment, voice: Voice) -> None:
+    """Tell the trackers everything until the run ends, and say of each what went wrong."""
+    over, run_dir = _end_of_run(), Path(assignment.run_dir)
+    tail, events = EventTail(run_dir), list[tuple[int, Event]]()
+    listeners = [found for tracker in assignment.trackers if (found := _started(tracker, assignment, voice))]
+    while listeners:
+        if last := over.wait(POLL_SECONDS):
+            time.sleep(POLL_SECONDS / 10)
+        events.extend(tail.read())
+        for listener in tuple(listeners):
+            if listener.is_done(events, last=last):
+                listeners.remove(listener)
+                voice.say(ENDED, tracker=listener.name, failure=listener.failure)
+        voice.beat()
+
+
+def _started(tracker: Installed, assignment: Assignment, voice: Voice) -> _Listener | None:
+    """Start one tracker; what prevents it is said."""
     run_dir = Path(assignment.run_dir)
-    config = configuration(read_json(run_dir / MANIFEST)["config"], assignment.tracker, ())
-    seconds, over = assignment.call_seconds, _end_of_run()
-    sender = Sender(assignment.resolved, config, run_dir, call_seconds=seconds, warns=False, leisure=LEISURE)
-    pulse = _Pulse(voice, sender, over)
-    sender.begin()
-    while not sender.is_open() and pulse.beat():
-        time.sleep(POLL_SECONDS / 10)
-    if not sender.is_open() or not sender.takes_part():
-        return sender.failure
-    tail, last = EventTail(run_dir), False
-    sender.catch_up(event for _, event in tail.read())
-    while pulse.beat() and not last:
-        last = over.wait(POLL_SECONDS)
-        for place, event in tail.read():
-            sender.give(place, event)
-    sender.end()
-    while sender.is_busy() and pulse.beat():
-        time.sleep(POLL_SECONDS / 10)
-    return sender.failure
+    try:
+        config = configuration(read_json(run_dir / MANIFEST)["config"], tracker.tracker, ())
+        return _Listener(tracker.resolved, config, run_dir, assignment.call_seconds)
+    except Exception as error:  # noqa: BLE001 - whatever happens becomes one line
+        voice.say(ENDED, tracker=tracker.tracker, failure=cause_of(error))
+        return None
 
 
-class _Pulse:
-    """Look after the tracker while it works."""
+class _Listener:
+    """Bring one tracker from its start to its end."""
 
-    def __init__(self, voice: Voice, sender: Sender, over: threading.Event) -> None:
-        self._voice = voice
-        self._sender = sender
-        self._over = over
-        self._beaten = time.monotonic()
+    def __init__(self, resolved: Resolved[TrackerSpec], config: RunConfig, run_dir: Path, call_seconds: float) -> None:
+        self.name = resolved.spec.name
+        self._sender = Sender(resolved, config, run_dir, call_seconds=call_seconds, warns=False, leisure=LEISURE)
+        self._given: int | None = None
+        """How many events it was given; none before it is built."""
+        self._sender.begin()
 
-    def beat(self) -> bool:
-        """Give a sign of life when it is time for one, and tell whether the tracker still works."""
-        if self._over.is_set():
-            self._sender.hurry()
-        moment = time.monotonic()
-        if moment - self._beaten >= BEAT_SECONDS:
-            self._beaten = moment
-            self._voice.say(BEAT)
-        return self._sender.works()
+    @property
+    def failure(self) -> str | None:
+        """Return what ended the telling."""
+        return self._sender.failure
+
+    def is_done(self, events: Sequence[tuple[int, Event]], *, last: bool) -> bool:
+        """Give what is new of all events so far, and tell whether the tracker needs nothing any more."""
+        sender = self._sender
+        if last:
+            sender.hurry()
+        if not sender.works():
+            return True
+        if self._given is None:
+            if not sender.is_open():
+                return False
+            if not sender.takes_part():
+                return True
+            sender.catch_up(event for _, event in events)
+        else:
+            for place, event in events[self._given :]:
+                sender.give(place, event)
+        self._given = len(events)
+        if last:
+            sender.end()
+        return last and not sender.is_busy()
 
 
 def _end_of_run() -> threading.Event:

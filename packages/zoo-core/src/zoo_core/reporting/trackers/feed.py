@@ -15,9 +15,7 @@ from zoo_core.specs import TrackerSpec
 
 
 class Follower(Protocol):
-    """Tell one tracker of a run without holding it up."""
-
-    failure: str | None
+    """Tell trackers of a run without holding it up."""
 
     def give(self, place: int, event: Event) -> None:
         """Take one event, which stands at a place of the event file; the call returns at once."""
@@ -59,20 +57,23 @@ class TrackerFeed:
             events: Events so far; the list grows while the run goes on.
             call_seconds: Longest time that one call may take.
         """
+        asked = [resolved for resolved in trackers if _is_asked_for(resolved, config, run_dir)]
+        heavy = [resolved for resolved in asked if not resolved.spec.light]
         followers: list[Follower] = []
-        for resolved in trackers:
-            if not _is_asked_for(resolved, config, run_dir):
-                continue
+        if heavy:
+            followers.append(TrackerProcess(heavy, run_dir, call_seconds=call_seconds))
+        for resolved in asked:
             if not resolved.spec.light:
-                followers.append(TrackerProcess(resolved, run_dir, call_seconds=call_seconds))
-            elif (sender := open_sender(resolved, config, run_dir, call_seconds=call_seconds)) is not None:
+                continue
+            sender = open_sender(resolved, config, run_dir, call_seconds=call_seconds)
+            if sender is not None:
                 sender.catch_up(events)
                 followers.append(sender)
         return cls(followers, events)
 
     @property
     def followers(self) -> Sequence[Follower]:
-        """Return what tells each tracker that takes part."""
+        """Return what tells the trackers that take part."""
         return self._followers
 
     def forward(self) -> None:

@@ -1,4 +1,4 @@
-"""Own the run's side of a tracker that works in a process of its own: start it, hear what it says, end it in time."""
+"""Own the run's side of the process that tells trackers: start it, hear what it says, end it in time."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from zoo_core.plugins.registry import Resolved
-from zoo_core.reporting.trackers.child import ENDED, SAID, Assignment
+from zoo_core.reporting.trackers.child import ENDED, SAID, Assignment, Installed
 from zoo_core.reporting.trackers.sender import CALL_SECONDS, NOTICE_SECONDS, tell_left_out, tell_waiting
 from zoo_core.runs.events import Event
 from zoo_core.specs import TrackerSpec
@@ -39,32 +39,30 @@ _POLL_SECONDS = 0.25
 
 
 class TrackerProcess:
-    """Have one tracker told of a run by a process of low priority, which reads the event file itself."""
+    """Have trackers told of a run by a process of low priority, which reads the event file itself."""
 
-    def __init__(self, resolved: Resolved[TrackerSpec], run_dir: Path, *, call_seconds: float = CALL_SECONDS) -> None:
+    def __init__(
+        self, trackers: Sequence[Resolved[TrackerSpec]], run_dir: Path, *, call_seconds: float = CALL_SECONDS
+    ) -> None:
         """Start the process; nothing is waited for.
 
         Args:
-            resolved: The tracker.
+            trackers: The trackers.
             run_dir: Folder of the run, which holds `run.json` and the events.
-            call_seconds: Longest time that one call of the tracker may take, files apart.
+            call_seconds: Longest time that one call of a tracker may take, files apart.
         """
-        self.resolved = resolved
-        self.failure: str | None = None
-        """What ended the telling."""
+        self.failures: dict[str, str] = {}
+        """Name of a tracker -> what ended its telling."""
         self._run_dir = run_dir
         self._call_seconds = call_seconds
         self._heard = time.monotonic()
         self._lock = threading.Lock()
+        self._told = {tracker.spec.name: tracker for tracker in trackers}
+        """Trackers that take events still."""
         self._finished = threading.Event()
-        self._process = self._start()
-        self._thread = threading.Thread(target=self._listen, name=f"zoo tracker {self.name}", daemon=True)
+        self._process = self._start(trackers)
+        self._thread = threading.Thread(target=self._listen, name="zoo trackers", daemon=True)
         self._thread.start()
-
-    @property
-    def name(self) -> str:
-        """Return the name of the tracker."""
-        return self.resolved.spec.name
 
     def give(self, place: int, event: Event) -> None:
         """Leave an event to the process, which finds it in the event file."""
@@ -90,13 +88,16 @@ class TrackerProcess:
                 self._give_up("its process does not answer")
             elif moment - begin > NOTICE_SECONDS and not noticed:
                 noticed = True
-                tell_waiting(self.name)
+                tell_waiting(*self._told)
         self._see_off()
 
-    def _start(self) -> subprocess.Popen[bytes] | None:
+    def _start(self, trackers: Sequence[Resolved[TrackerSpec]]) -> subprocess.Popen[bytes] | None:
         search = tuple(str(Path(place).absolute()) if place else str(Path.cwd()) for place in sys.path)
-        assignment = Assignment.of(
-            self.resolved, self._run_dir.absolute(), call_seconds=self._call_seconds, search=search
+        assignment = Assignment(
+            trackers=tuple(map(Installed.of, trackers)),
+            run_dir=str(self._run_dir.absolute()),
+            call_seconds=self._call_seconds,
+            search=search,
         )
         code = START.format(module=Assignment.__module__)
         command = [sys.executable, "-P", "-c", code, assignment.to_json()]
@@ -110,7 +111,7 @@ class TrackerProcess:
                 **_apart(),
             )
         except OSError as error:
-            self._fail(f"its process could not be started: {error}")
+            self._fail_all(f"its process could not be started: {error}")
             return None
 
     def _listen(self) -> None:
@@ -122,21 +123,18 @@ class TrackerProcess:
                     self._heard = time.monotonic()
                     self._take(_parsed(line))
             if not self._finished.is_set():
-                self._fail(f"its process ended unexpectedly ({_how(process.wait())})")
+                self._fail_all(f"its process ended unexpectedly ({_how(process.wait())})")
         self._finished.set()
 
     def _take(self, message: Mapping[str, Any]) -> None:
         if message.get("kind") == SAID:
             log.info("%s", message.get("text"))
         elif message.get("kind") == ENDED:
-            if message.get("failure"):
-                self._fail(str(message["failure"]))
-            self._finished.set()
+            self._finish(str(message.get("tracker")), message.get("failure"))
 
     def _give_up(self, cause: str) -> None:
-        self._fail(cause)
+        self._fail_all(cause)
         self._kill()
-        self._finished.set()
 
     def _see_off(self) -> None:
         """Wait until the process is gone, and make sure of it."""
@@ -160,12 +158,20 @@ class TrackerProcess:
             else:
                 os.killpg(self._process.pid, signal.SIGKILL)
 
-    def _fail(self, cause: str) -> None:
-        """Say once, in one line, what ended the telling."""
+    def _fail_all(self, cause: str) -> None:
+        """Say of every tracker that takes events still what ended the telling."""
+        for name in tuple(self._told):
+            self._finish(name, cause)
+
+    def _finish(self, name: str, failure: str | None) -> None:
+        """Note that a tracker needs nothing any more, and say once, in one line, what went wrong."""
         with self._lock:
-            if self.failure is None:
-                tell_left_out(self.resolved, self._run_dir, cause)
-                self.failure = cause
+            resolved = self._told.pop(name, None)
+            if resolved is not None and failure:
+                tell_left_out(resolved, self._run_dir, failure)
+                self.failures[name] = failure
+            if not self._told:
+                self._finished.set()
 
 
 def _apart() -> dict[str, Any]:
