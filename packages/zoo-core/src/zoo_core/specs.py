@@ -254,5 +254,5 @@ class TrackerSpec(Spec):
     """
     light: bool = False
     """Whether it imports nothing large: it then works in a thread of the run, others in a process beside it."""
-    package: str | None = None
-    """What it imports beside core; asked for before a run is published, and imported before `build` is called."""
+    warm_up: LazyRef[Callable[[], object]] | None = None
+    """`() -> None`: imports what is large. The process of trackers does it while a run is still being checked."""

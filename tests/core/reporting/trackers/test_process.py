@@ -229,9 +229,9 @@ def test_a_failure_is_one_line(behaviour, cause, start, tmp_path, monkeypatch, w
     ("behaviour", "cause"),
     [("build:raise OSError('gone')", "OSError: gone"), ("metrics:time.sleep(60)", "event metrics was not finished")],
 )
-def test_trackers_share_a_process_and_no_failure(
+def test_trackers_share_a_process_and_no_failure(  # noqa: PLR0917
     behaviour, cause, start, tmp_path, monkeypatch, warnings_of_zoo
-) -> None:  # noqa: PLR0917
+) -> None:
     monkeypatch.setenv("ACME", behaviour)
     feed, recorder = start("acme", "steady", call_seconds=0.5)
     recorder.epoch(Stage(1, "training"), 3, {"loss": 0.25})

@@ -53,7 +53,6 @@ def zoo_trackers() -> Iterator[TrackerSpec]:
         summary="TensorBoard event files in the run folder; off with training.log_tb: False.",
         build=LazyRef(f"{package}.tensorboard_tracker:build", extra="tensorboardX"),
         asked_for=LazyRef(f"{package}.asking:tensorboard"),
-        package="tensorboardX",
         light=True,
     )
     yield TrackerSpec(
@@ -61,19 +60,19 @@ def zoo_trackers() -> Iterator[TrackerSpec]:
         summary="MLflow server or folder; on with mlflow.uri where MLflow is installed.",
         build=LazyRef(f"{package}.mlflow_tracker:build", extra="zoo-core[mlflow]"),
         asked_for=LazyRef(f"{package}.asking:mlflow"),
-        package="mlflow",
+        warm_up=LazyRef(f"{package}.mlflow_tracker:warm_up"),
     )
     yield TrackerSpec(
         name="clearml",
         summary="ClearML task; on where a clearml.conf exists or CLEARML_OFFLINE_MODE is set.",
         build=LazyRef(f"{package}.clearml_tracker:build", extra="zoo-core[clearml]"),
         asked_for=LazyRef(f"{package}.asking:clearml"),
-        package="clearml",
+        warm_up=LazyRef(f"{package}.clearml_tracker:warm_up"),
     )
     yield TrackerSpec(
         name="wandb",
         summary="Weights & Biases; on with training.log_wandb, offline with WANDB_MODE=offline.",
         build=LazyRef(f"{package}.wandb_tracker:build", extra="zoo-core[wandb]"),
         asked_for=LazyRef(f"{package}.asking:wandb"),
-        package="wandb",
+        warm_up=LazyRef(f"{package}.wandb_tracker:warm_up"),
     )

@@ -59,11 +59,7 @@ class Run:
         Raises:
             RunStoreError: When the folder holds another run or cannot be written.
         """
-        if layout.manifest.exists():
-            raise RunStoreError(
-                f"{layout.root} already holds a run.",
-                hint=f"Continue it with: zoo run --resume {layout.root}   or choose another hydra.run.dir.",
-            )
+        refuse_existing(layout)
         with disk_errors(layout.root):
             layout.root.mkdir(parents=True, exist_ok=True)
         run = cls(layout, manifest)
@@ -186,3 +182,16 @@ def list_runs(root: Path) -> tuple[RunRecord, ...]:
 def now() -> str:
     """Return the present time in ISO form with its zone."""
     return datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+
+
+def refuse_existing(layout: RunLayout) -> None:
+    """Refuse a folder that holds a run.
+
+    Raises:
+        RunStoreError: When it does.
+    """
+    if layout.manifest.exists():
+        raise RunStoreError(
+            f"{layout.root} already holds a run.",
+            hint=f"Continue it with: zoo run --resume {layout.root}   or choose another hydra.run.dir.",
+        )

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from zoo_core.config.sections import ModelSection
     from zoo_core.plugins.registry import Resolved
+    from zoo_core.reporting.trackers.feed import TrackerFeed
     from zoo_core.services.tracking import RunEvents
 
 
@@ -64,6 +65,8 @@ class RunContext:
         """Models made so far, oldest first."""
         self.events: RunEvents | None = None
         """Takes what happens in the run; nothing in a process that only computes its share."""
+        self.trackers: TrackerFeed | None = None
+        """Trackers that were started before the run."""
         self.evaluated: set[str] = set()
         """Hashes of the models whose metrics this process has computed."""
 

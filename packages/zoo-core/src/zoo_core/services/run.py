@@ -6,6 +6,7 @@ import os
 import random
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,13 +18,14 @@ from zoo_core.reporting.summary import SummaryRow, summarize, summarize_facts
 from zoo_core.runs.files import disk_errors, read_json, write_text
 from zoo_core.runs.layout import RunLayout
 from zoo_core.runs.manifest import RunManifest, StageEntry, describe_host, installed_versions
-from zoo_core.runs.store import Run, StageRecord, now
+from zoo_core.runs.store import Run, StageRecord, now, refuse_existing
 from zoo_core.services.context import RunContext
 from zoo_core.services.execute import Executor, with_stages
 from zoo_core.services.metadata import hash_data
 from zoo_core.services.plan import Plan
 from zoo_core.services.preflight import check_before_start, needed_splits, plan_run
 from zoo_core.services.ranks import RUN_DIR_VARIABLE, is_follower, rank
+from zoo_core.services.tracking import trackers_starting
 
 if TYPE_CHECKING:
     from zoo_core.plugins.catalog import Catalog
@@ -55,22 +57,23 @@ def run_file(
         ConfigError: With every problem of the file; nothing is created then.
         ZooError: What a check or a stage reports.
     """
-    with progress.track(CHECKING, None):
-        loaded = load_config(path, overrides, catalog=catalog)
-        layout, seed = _layout(loaded), _seed(loaded)
-        context = _context(loaded, layout, progress, seed)
-        plan = plan_run(context)
-        if not is_follower():
-            check_before_start(context, plan)
-    if is_follower():
-        Executor(plan, context, Run(layout, _await_manifest(layout), writable=False), catalog).follow()
-        return RunSummary(run_dir=None, plan=plan)
-    if dry_run:
-        notes = (*loaded.notes, *context.datasets.notes)
-        return RunSummary(run_dir=None, plan=plan, notes=notes, warnings=loaded.warnings)
-    run = Run.create(layout, _manifest(loaded, path, overrides, plan, seed))
-    _write_configuration(run, loaded)
-    return _execute(run, plan, context, catalog)
+    with ExitStack() as ending:
+        with progress.track(CHECKING, None):
+            loaded = load_config(path, overrides, catalog=catalog)
+            layout, seed = _layout(loaded), _seed(loaded)
+            context = _context(loaded, layout, progress, seed)
+            if not (dry_run or is_follower()):
+                refuse_existing(layout)
+                ending.enter_context(trackers_starting(context, catalog))
+            plan = _checked(context)
+        if is_follower():
+            return _follow(plan, context, Run(layout, _await_manifest(layout), writable=False), catalog)
+        if dry_run:
+            notes = (*loaded.notes, *context.datasets.notes)
+            return RunSummary(run_dir=None, plan=plan, notes=notes, warnings=loaded.warnings)
+        run = Run.create(layout, _manifest(loaded, path, overrides, plan, seed))
+        _write_configuration(run, loaded)
+        return _execute(run, plan, context, catalog)
 
 
 def resume_run(run_dir: Path, overrides: Sequence[str], *, catalog: Catalog, progress: Progress) -> RunSummary:
@@ -87,19 +90,32 @@ def resume_run(run_dir: Path, overrides: Sequence[str], *, catalog: Catalog, pro
             hint="List runs with: zoo runs list DIR",
         )
     manifest = RunManifest.from_dict(read_json(manifest_path), str(manifest_path))
-    with progress.track(CHECKING, None):
-        loaded = reload_config(manifest.config, Path(manifest.base_dir), overrides, catalog=catalog)
-        layout = _layout(loaded, run_dir.resolve())
-        context = _context(loaded, layout, progress, manifest.seed)
-        plan = plan_run(context)
-        if not is_follower():
-            check_before_start(context, plan)
-    if is_follower():
-        Executor(plan, context, Run(layout, manifest, writable=False), catalog).follow()
-        return RunSummary(run_dir=None, plan=plan)
-    run = Run(layout, manifest)
-    with_stages(run, plan)
-    return _execute(run, plan, context, catalog)
+    with ExitStack() as ending:
+        with progress.track(CHECKING, None):
+            loaded = reload_config(manifest.config, Path(manifest.base_dir), overrides, catalog=catalog)
+            layout = _layout(loaded, run_dir.resolve())
+            context = _context(loaded, layout, progress, manifest.seed)
+            if not is_follower():
+                ending.enter_context(trackers_starting(context, catalog))
+            plan = _checked(context)
+        if is_follower():
+            return _follow(plan, context, Run(layout, manifest, writable=False), catalog)
+        run = Run(layout, manifest)
+        with_stages(run, plan)
+        return _execute(run, plan, context, catalog)
+
+
+def _checked(context: RunContext) -> Plan:
+    """Plan a run and look at everything it needs; a process that only computes its share leaves that to the first."""
+    plan = plan_run(context)
+    if not is_follower():
+        check_before_start(context, plan)
+    return plan
+
+
+def _follow(plan: Plan, context: RunContext, run: Run, catalog: Catalog) -> RunSummary:
+    Executor(plan, context, run, catalog).follow()
+    return RunSummary(run_dir=None, plan=plan)
 
 
 def _execute(run: Run, plan: Plan, context: RunContext, catalog: Catalog) -> RunSummary:

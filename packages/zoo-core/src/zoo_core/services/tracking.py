@@ -98,6 +98,16 @@ class RunEvents:
 
 
 @contextmanager
+def trackers_starting(context: RunContext, catalog: Catalog) -> Iterator[None]:
+    """Start the trackers that a run asks for while it is still being checked; end them when it does not take place."""
+    context.trackers = TrackerFeed(catalog.trackers, context.config)
+    try:
+        yield
+    finally:
+        context.trackers.dismiss()
+
+
+@contextmanager
 def recorded(run: Run, context: RunContext, catalog: Catalog) -> Iterator[None]:
     """Record the events of a run and tell its trackers while the context lasts.
 
@@ -106,7 +116,8 @@ def recorded(run: Run, context: RunContext, catalog: Catalog) -> Iterator[None]:
     """
     recorder = RunRecorder(run.layout.root)
     recorder.begin(_facts(run, context), plain_parameters(context.config.canonical()))
-    feed = TrackerFeed.open(catalog.trackers, context.config, run.layout.root, recorder.events)
+    feed = context.trackers or TrackerFeed(catalog.trackers, context.config)
+    feed.follow(run.layout.root, recorder.events)
     recorder.listener = feed.forward
     context.events = RunEvents(recorder, context)
     patience = None

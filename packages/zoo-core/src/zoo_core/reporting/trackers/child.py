@@ -1,7 +1,8 @@
 """Own the process that tells trackers of a run: it follows the event file until the run ends or is killed.
 
-What trackers import and send costs the process that computes nothing. Messages to that process are lines of JSON on
-the standard output, which nothing else gets to; what libraries print is dropped.
+It starts while the run is still being checked, imports what its trackers need, and waits for a line with the folder of
+the run; the end of its input is the end of the run. Messages to the process that computes are lines of JSON on the
+standard output, which nothing else gets to; what libraries print is dropped.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ class Installed:
     build: str
     """Reference of the function that builds it, `package.module:attribute`."""
     extra: str | None
-    package: str | None
+    warm_up: str | None
+    """Reference of the function that imports what is large."""
     distribution: str
     version: str
 
@@ -61,7 +63,7 @@ class Installed:
             tracker=spec.name,
             build=spec.build.path,
             extra=spec.build.extra,
-            package=spec.package,
+            warm_up=None if spec.warm_up is None else spec.warm_up.path,
             distribution=resolved.distribution,
             version=resolved.version,
         )
@@ -70,16 +72,15 @@ class Installed:
     def resolved(self) -> Resolved[TrackerSpec]:
         """Return the tracker as it is built."""
         build: LazyRef[Any] = LazyRef(self.build, extra=self.extra)
-        spec = TrackerSpec(name=self.tracker, summary="A tracker.", build=build, package=self.package)
+        spec = TrackerSpec(name=self.tracker, summary="A tracker.", build=build)
         return Resolved(spec=spec, distribution=self.distribution, version=self.version, name=self.tracker)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
-    """Say which trackers are told of which run."""
+    """Say which trackers are told, and how."""
 
     trackers: tuple[Installed, ...]
-    run_dir: str
     call_seconds: float
     search: tuple[str, ...] = ()
     """Where modules are looked for."""
@@ -124,26 +125,37 @@ class Voice(logging.Handler):
 
 
 def main(text: str) -> None:
-    """Tell the trackers of an assignment, given as JSON, and leave."""
+    """Tell the trackers of an assignment, given as JSON, of the run that the input names, and leave."""
     _stand_back()
     voice = Voice()
     told = logging.getLogger("zoo")
     told.addHandler(voice)
     told.setLevel(logging.INFO)
     assignment = Assignment.read(text)
+    _warm_up(assignment.trackers)
     try:
-        _follow(assignment, voice)
+        if run_dir := sys.stdin.readline():
+            _follow(assignment, Path(json.loads(run_dir)), voice)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever happens becomes one line
         for tracker in assignment.trackers:
             voice.say(ENDED, tracker=tracker.tracker, failure=cause_of(error))
     os._exit(0)  # a call that hangs, or threads that a library left, do not keep the process
 
 
-def _follow(assignment: Assignment, voice: Voice) -> None:
+def _warm_up(trackers: Sequence[Installed]) -> None:
+    """Import what is large, one after the other: threads that import what belongs together may see half of it."""
+    for tracker in trackers:
+        if tracker.warm_up is not None:
+            warm_up: LazyRef[Any] = LazyRef(tracker.warm_up)
+            with suppress(Exception, SystemExit):  # it is tried again, and said, when the tracker is built
+                warm_up.load()()
+
+
+def _follow(assignment: Assignment, run_dir: Path, voice: Voice) -> None:
     """Tell the trackers everything until the run ends, and say of each what went wrong."""
-    over, run_dir = _end_of_run(), Path(assignment.run_dir)
-    tail, events = EventTail(run_dir), list[tuple[int, Event]]()
-    listeners = [found for tracker in assignment.trackers if (found := _started(tracker, assignment, voice))]
+    over, tail, events = _end_of_run(), EventTail(run_dir), list[tuple[int, Event]]()
+    started = [_started(tracker, run_dir, assignment.call_seconds, voice) for tracker in assignment.trackers]
+    listeners = [listener for listener in started if listener is not None]
     while listeners:
         if last := over.wait(POLL_SECONDS):
             time.sleep(POLL_SECONDS / 10)
@@ -155,12 +167,11 @@ def _follow(assignment: Assignment, voice: Voice) -> None:
         voice.beat()
 
 
-def _started(tracker: Installed, assignment: Assignment, voice: Voice) -> _Listener | None:
+def _started(tracker: Installed, run_dir: Path, call_seconds: float, voice: Voice) -> _Listener | None:
     """Start one tracker; what prevents it is said."""
-    run_dir = Path(assignment.run_dir)
     try:
         config = configuration(read_json(run_dir / MANIFEST)["config"], tracker.tracker, ())
-        return _Listener(tracker.resolved, config, run_dir, assignment.call_seconds)
+        return _Listener(tracker.resolved, config, run_dir, call_seconds)
     except Exception as error:  # noqa: BLE001 - whatever happens becomes one line
         voice.say(ENDED, tracker=tracker.tracker, failure=cause_of(error))
         return None
@@ -209,7 +220,7 @@ def _end_of_run() -> threading.Event:
 
     def listen() -> None:
         with suppress(OSError):
-            os.read(0, 1)
+            sys.stdin.read(1)
         over.set()
 
     threading.Thread(target=listen, name="zoo end of run", daemon=True).start()

@@ -40,6 +40,15 @@ def build(config: RunConfig, run_dir: Path) -> ClearmlTracker | None:
     return ClearmlTracker(run_dir) if asking.clearml(config) else None
 
 
+def warm_up() -> Any:
+    """Import ClearML and return it.
+
+    Raises:
+        MissingError: When it is not installed.
+    """
+    return require(NAME, "ClearML, for which this machine is configured,")
+
+
 class ClearmlTracker:
     """Report to a ClearML task; nothing of the process is looked at but what the run tells."""
 
@@ -51,7 +60,7 @@ class ClearmlTracker:
         """
         self._run_dir = run_dir
         with _unprinted():
-            self._task: Any = self._open_task(require(NAME, "ClearML, for which this machine is configured,"))
+            self._task: Any = self._open_task(warm_up())
         self._logger: Any = self._task.get_logger()
         TrackerState(run_dir, NAME).update(task_id=str(self._task.id))
         if not asking.is_offline():

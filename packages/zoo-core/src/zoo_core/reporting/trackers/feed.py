@@ -33,10 +33,26 @@ class Follower(Protocol):
 class TrackerFeed:
     """Give the events of a run to trackers; none of them can hold it up or end it."""
 
-    def __init__(self, followers: Sequence[Follower], events: list[Event]) -> None:
-        self._followers = followers
-        self._events = events
-        self._given = len(events)
+    def __init__(
+        self, trackers: Iterable[Resolved[TrackerSpec]], config: RunConfig, *, call_seconds: float = CALL_SECONDS
+    ) -> None:
+        """Start the process of the trackers that a configuration asks for, while the run is still being checked.
+
+        Args:
+            trackers: All that are installed; those that are not asked for cost nothing.
+            config: Configuration of the run.
+            call_seconds: Longest time that one call may take.
+        """
+        self._config = config
+        self._call_seconds = call_seconds
+        self._refused: list[tuple[Resolved[TrackerSpec], str]] = []
+        asked = [resolved for resolved in trackers if self._is_asked_for(resolved)]
+        heavy = [resolved for resolved in asked if not resolved.spec.light]
+        self._light = [resolved for resolved in asked if resolved.spec.light]
+        self._process = TrackerProcess(heavy, call_seconds=call_seconds) if heavy else None
+        self._followers: list[Follower] = []
+        self._events: list[Event] = []
+        self._given = 0
 
     @classmethod
     def open(
@@ -48,28 +64,30 @@ class TrackerFeed:
         *,
         call_seconds: float = CALL_SECONDS,
     ) -> TrackerFeed:
-        """Start the trackers of a run and tell each what it does not know yet.
+        """Start the trackers of a run and have them follow it at once."""
+        feed = cls(trackers, config, call_seconds=call_seconds)
+        feed.follow(run_dir, events)
+        return feed
+
+    def follow(self, run_dir: Path, events: list[Event]) -> None:
+        """Tell each tracker of a run what it does not know yet, and what could not be told at all.
 
         Args:
-            trackers: All that are installed; those that a configuration does not ask for cost nothing.
-            config: Configuration of the run.
             run_dir: Folder of the run.
             events: Events so far; the list grows while the run goes on.
-            call_seconds: Longest time that one call may take.
         """
-        asked = [resolved for resolved in trackers if _is_asked_for(resolved, config, run_dir)]
-        heavy = [resolved for resolved in asked if not resolved.spec.light]
-        followers: list[Follower] = []
-        if heavy:
-            followers.append(TrackerProcess(heavy, run_dir, call_seconds=call_seconds))
-        for resolved in asked:
-            if not resolved.spec.light:
-                continue
-            sender = open_sender(resolved, config, run_dir, call_seconds=call_seconds)
+        self._events = events
+        self._given = len(events)
+        for resolved, cause in self._refused:
+            tell_left_out(resolved, run_dir, cause)
+        if self._process is not None:
+            self._followers.append(self._process)
+            self._process.follow(run_dir)
+        for resolved in self._light:
+            sender = open_sender(resolved, self._config, run_dir, call_seconds=self._call_seconds)
             if sender is not None:
                 sender.catch_up(events)
-                followers.append(sender)
-        return cls(followers, events)
+                self._followers.append(sender)
 
     @property
     def followers(self) -> Sequence[Follower]:
@@ -90,6 +108,21 @@ class TrackerFeed:
         for follower in self._followers:
             follower.close(patience)
 
+    def dismiss(self) -> None:
+        """End what was started for a run that does not take place; once a run is followed, do nothing."""
+        if self._process is not None and self._process not in self._followers:
+            self._process.dismiss()
+
+    def _is_asked_for(self, resolved: Resolved[TrackerSpec]) -> bool:
+        """Tell whether a run asks for a tracker; what prevents the answer is told once the run has begun."""
+        if resolved.spec.asked_for is None:
+            return True
+        try:
+            return bool(resolved.load(resolved.spec.asked_for)(self._config))
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the code of a plugin may raise anything
+            self._refused.append((resolved, cause_of(error)))
+            return False
+
 
 def open_sender(
     resolved: Resolved[Any],
@@ -102,14 +135,3 @@ def open_sender(
     """Build one tracker; nothing when it does not want to be told of this run, or could not be built and said so."""
     sender = Sender(resolved, config, run_dir, call_seconds=call_seconds, warns=warns)
     return sender if sender.open() else None
-
-
-def _is_asked_for(resolved: Resolved[TrackerSpec], config: RunConfig, run_dir: Path) -> bool:
-    """Tell whether a run asks for a tracker; what prevents the answer is one line."""
-    if resolved.spec.asked_for is None:
-        return True
-    try:
-        return bool(resolved.load(resolved.spec.asked_for)(config))
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - the code of a plugin may raise anything
-        tell_left_out(resolved, run_dir, cause_of(error))
-        return False

@@ -51,6 +51,17 @@ def build(config: RunConfig, run_dir: Path) -> MlflowTracker | None:
     return MlflowTracker(str(config.mlflow.uri), run_dir) if asking.mlflow(config) else None
 
 
+def warm_up() -> Any:
+    """Import MLflow and return it.
+
+    Raises:
+        MissingError: When it is not installed.
+    """
+    for name, value in MANNERS.items():
+        os.environ.setdefault(name, value)
+    return require(NAME, "mlflow.uri")
+
+
 class MlflowTracker:
     """Log to an MLflow server or to a local folder; a run that goes on goes on in the same MLflow run."""
 
@@ -61,9 +72,7 @@ class MlflowTracker:
             uri: Address of a server, of a database, or a folder, relative to the configuration file.
             run_dir: Folder of the run.
         """
-        for name, value in MANNERS.items():
-            os.environ.setdefault(name, value)
-        self._mlflow = require(NAME, "mlflow.uri")
+        self._mlflow = warm_up()
         self._run_dir = run_dir
         self._facts = run_facts(run_dir)
         self._client, self._artifacts = self._open(uri)

@@ -41,28 +41,44 @@ _POLL_SECONDS = 0.25
 class TrackerProcess:
     """Have trackers told of a run by a process of low priority, which reads the event file itself."""
 
-    def __init__(
-        self, trackers: Sequence[Resolved[TrackerSpec]], run_dir: Path, *, call_seconds: float = CALL_SECONDS
-    ) -> None:
-        """Start the process; nothing is waited for.
+    def __init__(self, trackers: Sequence[Resolved[TrackerSpec]], *, call_seconds: float = CALL_SECONDS) -> None:
+        """Start the process, which imports what its trackers need; nothing is waited for.
 
         Args:
             trackers: The trackers.
-            run_dir: Folder of the run, which holds `run.json` and the events.
             call_seconds: Longest time that one call of a tracker may take, files apart.
         """
         self.failures: dict[str, str] = {}
         """Name of a tracker -> what ended its telling."""
-        self._run_dir = run_dir
+        self._run_dir = Path()
         self._call_seconds = call_seconds
         self._heard = time.monotonic()
         self._lock = threading.Lock()
         self._told = {tracker.spec.name: tracker for tracker in trackers}
         """Trackers that take events still."""
+        self._following = threading.Event()
         self._finished = threading.Event()
+        self._unstarted: str | None = None
         self._process = self._start(trackers)
         self._thread = threading.Thread(target=self._listen, name="zoo trackers", daemon=True)
         self._thread.start()
+
+    def follow(self, run_dir: Path) -> None:
+        """Have the trackers told of a run, whose folder holds `run.json` and the events."""
+        self._run_dir = run_dir
+        if self._unstarted is not None:
+            self._fail_all(self._unstarted)
+        self._following.set()
+        self._write(f"{json.dumps(str(run_dir.absolute()))}\n")
+
+    def dismiss(self) -> None:
+        """End the process whatever it does; nothing is told of it."""
+        with self._lock:
+            self._told.clear()
+            self._finished.set()
+        self._following.set()
+        self._kill()
+        self._see_off()
 
     def give(self, place: int, event: Event) -> None:
         """Leave an event to the process, which finds it in the event file."""
@@ -70,10 +86,8 @@ class TrackerProcess:
     def end(self) -> None:
         """Say that the run has ended; the call returns at once."""
         stream = None if self._process is None else self._process.stdin
-        if stream is not None and not stream.closed:
+        if stream is not None:
             with suppress(OSError):  # the process is gone already
-                stream.write(b"\n")
-            with suppress(OSError):
                 stream.close()
 
     def close(self, patience: float | None = None) -> None:
@@ -95,7 +109,6 @@ class TrackerProcess:
         search = tuple(str(Path(place).absolute()) if place else str(Path.cwd()) for place in sys.path)
         assignment = Assignment(
             trackers=tuple(map(Installed.of, trackers)),
-            run_dir=str(self._run_dir.absolute()),
             call_seconds=self._call_seconds,
             search=search,
         )
@@ -111,8 +124,15 @@ class TrackerProcess:
                 **_apart(),
             )
         except OSError as error:
-            self._fail_all(f"its process could not be started: {error}")
+            self._unstarted = f"its process could not be started: {error}"
             return None
+
+    def _write(self, line: str) -> None:
+        stream = None if self._process is None else self._process.stdin
+        if stream is not None:
+            with suppress(OSError):  # the process is gone, which the listening thread says
+                stream.write(line.encode())
+                stream.flush()
 
     def _listen(self) -> None:
         """Take what the process says until it ends."""
@@ -122,9 +142,9 @@ class TrackerProcess:
                 for line in lines:
                     self._heard = time.monotonic()
                     self._take(_parsed(line))
+            self._following.wait()
             if not self._finished.is_set():
                 self._fail_all(f"its process ended unexpectedly ({_how(process.wait())})")
-        self._finished.set()
 
     def _take(self, message: Mapping[str, Any]) -> None:
         if message.get("kind") == SAID:

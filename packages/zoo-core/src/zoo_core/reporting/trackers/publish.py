@@ -15,6 +15,7 @@ from zoo_core.config.section import Section
 from zoo_core.config.sections import SECTION_TYPES, OpenSection, RunConfig
 from zoo_core.errors import MissingError, UserError
 from zoo_core.plugins.registry import Resolved
+from zoo_core.reporting.trackers.asking import TENSORBOARD_WRITER
 from zoo_core.reporting.trackers.run_facts import demand
 from zoo_core.reporting.trackers.sender import Sender
 from zoo_core.runs.events import EVENTS, read_events
@@ -22,6 +23,10 @@ from zoo_core.runs.manifest import RunManifest
 from zoo_core.runs.tracker_state import TrackerState
 from zoo_core.specs import TrackerSpec
 
+PACKAGES = MappingProxyType(
+    {"mlflow": "mlflow", "clearml": "clearml", "wandb": "wandb", "tensorboard": TENSORBOARD_WRITER}
+)
+"""Tracker -> the package it needs."""
 ASKING = MappingProxyType({"tensorboard": "training.log_tb", "wandb": "training.log_wandb"})
 """Tracker -> the key by which a run asks for it."""
 HINTS = MappingProxyType(
@@ -67,8 +72,8 @@ def publish_run(
         msg = f"{run_dir} holds no events: there is no {EVENTS}."
         raise UserError(msg, hint="Runs of earlier versions have none; runs of this one write them from the start.")
     name = tracker.spec.name
-    if tracker.spec.package is not None:
-        demand(tracker.spec.package, f"Publishing to {name}", install=tracker.spec.build.extra)
+    if name in PACKAGES:
+        demand(PACKAGES[name], f"Publishing to {name}", install=tracker.spec.build.extra)
     if again:
         TrackerState(run_dir, name).forget()
     sender = Sender(tracker, configuration(manifest.config, name, overrides), run_dir, warns=False)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import threading
 import time
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -31,8 +29,6 @@ SLOWEST_BYTES_PER_SECOND = 100_000.0
 NOTICE_SECONDS = 5.0
 """Time of waiting at the end after which the user is told what is waited for."""
 _POLL_SECONDS = 0.02
-_IMPORTING = threading.Lock()
-"""Packages are imported one after the other: threads that import what belongs together may see half of it."""
 
 
 class Sender:
@@ -153,7 +149,6 @@ class Sender:
 
     def _work(self) -> None:
         try:
-            self._import()
             build = self.resolved.load(self.resolved.spec.build)
             self._tracker = build(self._config, self._run_dir)
             self._call = None
@@ -166,13 +161,6 @@ class Sender:
         finally:
             self._call = None
             self._opened.set()
-
-    def _import(self) -> None:
-        """Import what the tracker needs; one that lacks it says so itself when it is built."""
-        package = self.resolved.spec.package
-        if package is not None:
-            with _IMPORTING, suppress(ModuleNotFoundError):
-                importlib.import_module(package)
 
     def _send_all(self, tracker: Tracker) -> None:
         while (taken := self._queue.get()) is not None and self.failure is None:

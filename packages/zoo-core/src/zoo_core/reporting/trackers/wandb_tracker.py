@@ -33,6 +33,16 @@ def build(config: RunConfig, run_dir: Path) -> WandbTracker | None:
     return WandbTracker(run_dir) if asking.wandb(config) else None
 
 
+def warm_up() -> Any:
+    """Import W&B and return it.
+
+    Raises:
+        MissingError: When it is not installed.
+    """
+    os.environ.setdefault(SILENT, "true")
+    return require(NAME, "training.log_wandb")
+
+
 class WandbTracker:
     """Log to Weights & Biases, or into the run folder with `WANDB_MODE=offline`."""
 
@@ -42,8 +52,7 @@ class WandbTracker:
         Raises:
             MissingError: When the package wandb is not installed or nobody is logged in.
         """
-        os.environ.setdefault(SILENT, "true")
-        self._wandb = require(NAME, "training.log_wandb")
+        self._wandb = warm_up()
         if os.environ.get(MODE) not in WITHOUT_LOGIN and not self._wandb.api.api_key:
             msg = "training.log_wandb sends to Weights & Biases, and nobody is logged in."
             raise MissingError(msg, hint=f"Log in with: wandb login   or keep the records here with {MODE}=offline")
