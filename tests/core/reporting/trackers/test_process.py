@@ -27,7 +27,10 @@ from zoo_core import LazyRef, TrackerSpec, hookimpl
 @hookimpl
 def zoo_trackers():
     yield TrackerSpec(name="acme", summary="A tracker.", build=LazyRef("zoo_acme.tracker:build"))
-    yield TrackerSpec(name="steady", summary="Another.", build=LazyRef("zoo_acme.tracker:build_steady"))
+    yield TrackerSpec(
+        name="steady", summary="Another.", build=LazyRef("zoo_acme.tracker:build_steady"),
+        warm_up=LazyRef("zoo_acme.tracker:warm_up"),
+    )
     yield TrackerSpec(
         name="unwanted", summary="Nobody asks.", build=LazyRef("zoo_acme.tracker:build"),
         asked_for=LazyRef("zoo_acme.tracker:refuse"),
@@ -43,6 +46,14 @@ from zoo_core.errors import MissingError
 
 def build(config, run_dir):
     return None if os.environ.get("ACME") == "declines" else Tracker(config, run_dir)
+
+def warm_up():
+    with open(os.environ["ACME_WARM"], "w") as file:
+        file.write(str(os.getpid()))
+    if os.environ.get("ACME") == "cold":
+        raise ImportError("half of it is absent")
+    while os.environ.get("ACME") == "endless":
+        time.sleep(0.1)
 
 def build_steady(config, run_dir):
     return Steady(config, run_dir)
@@ -105,6 +116,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Install a plugin with trackers into a folder on the search path of this process."""
     folder = tmp_path / "site"
     write_plugin(folder, "zoo-acme", "0.3", "acme", PLUGIN, files={"tracker.py": TRACKER})
+    monkeypatch.setenv("ACME_WARM", str(tmp_path / "warm"))
     monkeypatch.syspath_prepend(folder)
     _forget_plugin()
     yield folder
@@ -295,6 +307,65 @@ def test_an_interpreter_that_cannot_be_started_is_one_line(start, monkeypatch, w
     feed.close()
     (line,) = warnings_of_zoo()
     assert "its process could not be started" in line
+
+
+@pytest.fixture
+def early(site, config) -> Callable[..., TrackerFeed]:
+    """Return a function that starts a tracker for a run that has no folder yet."""
+
+    def make(name: str) -> TrackerFeed:
+        tracker = build_catalog(PluginSelection(only=("zoo-acme",))).trackers.resolve(name)
+        return TrackerFeed([tracker], config())
+
+    return make
+
+
+def test_what_is_large_is_imported_before_the_run_exists(early, tmp_path, told) -> None:
+    feed = early("steady")
+    until((tmp_path / "warm").exists)
+    run_dir = tmp_path / "run"
+    events = told(run_dir).events
+    write_json(run_dir / "run.json", {"status": "done", "config": SAVED})
+    feed.follow(run_dir, events)
+    feed.close()
+    assert [call[0] for call in calls_of(run_dir, "steady.jsonl")][-2:] == ["metrics", "close"]
+
+
+def test_an_import_that_fails_is_left_to_the_building(start, tmp_path, monkeypatch, warnings_of_zoo) -> None:
+    monkeypatch.setenv("ACME", "cold")
+    start("steady")[0].close()
+    assert calls_of(tmp_path / "run", "steady.jsonl")[-1] == ["close"]
+    assert warnings_of_zoo() == []
+
+
+def test_a_run_that_does_not_take_place_ends_its_process_without_a_word(
+    early, tmp_path, monkeypatch, warnings_of_zoo
+) -> None:
+    monkeypatch.setenv("ACME", "endless")
+    feed = early("steady")
+    until(lambda: (tmp_path / "warm").exists() and (tmp_path / "warm").read_text())
+    number = int((tmp_path / "warm").read_text())
+    os.kill(number, 0)
+    feed.dismiss()
+    with pytest.raises(ProcessLookupError):
+        os.kill(number, 0)
+    assert warnings_of_zoo() == []
+
+
+def test_a_process_that_dies_early_is_told_once_the_run_has_begun(
+    early, tmp_path, told, monkeypatch, warnings_of_zoo
+) -> None:
+    monkeypatch.setenv("ACME", "endless")
+    feed = early("steady")
+    until(lambda: (tmp_path / "warm").exists() and (tmp_path / "warm").read_text())
+    os.kill(int((tmp_path / "warm").read_text()), signal.SIGKILL)
+    time.sleep(0.3)
+    assert warnings_of_zoo() == []
+    feed.follow(tmp_path / "run", told(tmp_path / "run").events)
+    feed.close()
+    (line,) = warnings_of_zoo()
+    assert "its process ended unexpectedly (killed by signal 9)" in line
+    assert line.endswith(f"zoo runs publish {tmp_path / 'run'} --to steady")
 
 
 PARENT = """

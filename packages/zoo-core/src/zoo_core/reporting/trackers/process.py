@@ -78,6 +78,7 @@ class TrackerProcess:
             self._finished.set()
         self._following.set()
         self._kill()
+        self.end()
         self._see_off()
 
     def give(self, place: int, event: Event) -> None:
