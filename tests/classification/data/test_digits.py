@@ -5,6 +5,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from zoo_classification.config import DigitsSection
+from zoo_classification.data import digits
 from zoo_classification.data.digits import build
 from zoo_core.errors import DataError
 from zoo_core.protocols import SPLITS, DataRequest, ImageDataset
@@ -49,6 +50,13 @@ def test_pixels_are_the_scans_in_8_bit():
         np.testing.assert_allclose(np.asarray(sample.image) / 255 * 16, found.images[number], atol=0.04)
     assert isinstance(test, ImageDataset)
     assert test.in_memory
+
+
+def test_scans_are_the_same_where_scikit_learn_keeps_them_elsewhere(monkeypatch):
+    here = digits.read_scans()
+    monkeypatch.setattr(digits, "TABLE", "sklearn/nowhere.csv.gz")
+    for one, other in zip(here, digits.read_scans(), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_shares_are_the_users():

@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 CELLS_WITH_NUMBERS = 20
 """Largest number of classes for which the cells carry their counts."""
@@ -42,6 +40,9 @@ def write_per_class_csv(path: Path, rows: Iterable[Mapping[str, Any]]) -> Path:
 
 def write_confusion_png(path: Path, confusion: npt.NDArray[np.int64], names: Sequence[str]) -> Path:
     """Draw the matrix, coloured by the share of each true class."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     count = len(names)
     size = min(16.0, max(4.0, 1.5 + 0.45 * count))
     figure = Figure(figsize=(size, size), layout="constrained")

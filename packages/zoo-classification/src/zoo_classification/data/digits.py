@@ -6,12 +6,13 @@ E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI, 199
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.metadata import distribution
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from sklearn.datasets import load_digits
 
 from zoo_classification.data.class_lists import DIGITS
 from zoo_classification.data.class_names import arrange
@@ -23,6 +24,9 @@ from zoo_core.protocols import PREDICTION, DataRequest, ImageDataset, Sample, Sp
 
 BRIGHTEST = 16
 """Value of a fully inked pixel in scikit-learn's scans."""
+SIDE = 8
+TABLE = "sklearn/datasets/data/digits.csv.gz"
+"""Where scikit-learn keeps the scans: in each line the pixels of one and its label."""
 TEST_SHARE = 0.2
 TEST_SEED = 0
 """The test scans never depend on the user's seed, so that accuracies can be compared."""
@@ -36,10 +40,9 @@ class DigitScans:
     in_memory = True
 
     def __init__(self, places: Sequence[int] = range(len(CLASSES))) -> None:
-        found = load_digits()
-        ink: npt.NDArray[np.float64] = found.images
+        ink, labels = read_scans()
         self._pixels = np.rint(ink * (255 / BRIGHTEST)).astype(np.uint8)
-        self.targets: Sequence[int] = [places[int(label)] for label in found.target]
+        self.targets: Sequence[int] = [places[int(label)] for label in labels]
 
     def __len__(self) -> int:
         """Return the number of scans."""
@@ -52,6 +55,21 @@ class DigitScans:
     def name(self, index: int) -> str:
         """Return the name of one scan."""
         return f"digits/{index:04d}"
+
+
+def read_scans() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return the scans, [N, 8, 8] with values up to 16, and their labels, [N].
+
+    The file is read without importing scikit-learn, which would take longer than all the rest.
+    """
+    table = Path(str(distribution("scikit-learn").locate_file(TABLE)))
+    if not table.is_file():
+        from sklearn.datasets import load_digits
+
+        found = load_digits()
+        return found.images, found.target
+    rows = np.loadtxt(table, delimiter=",")
+    return rows[:, :-1].reshape(-1, SIDE, SIDE), rows[:, -1]
 
 
 def build(section: Any, request: DataRequest) -> SplitDatasets:

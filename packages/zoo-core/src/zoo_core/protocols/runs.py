@@ -25,9 +25,9 @@ class Tracker(Protocol):
     """Receive the events of a run.
 
     All calls come from one thread, which is not the one that computes, and in the order of the events. The thread is
-    in a process of its own, unless the spec of the tracker calls it light. An exception ends the telling: it is shown
-    in one line, the run goes on, and `zoo runs publish` can send the events later. A tracker that also has
-    `log_histograms` (see `TakesHistograms`) gets the histograms of the weights where a run makes them.
+    in a process beside the run, which all trackers share whose spec does not call them light. An exception ends the
+    telling: it is shown in one line, the run goes on, and `zoo runs publish` can send the events later. A tracker that
+    also has `log_histograms` (see `TakesHistograms`) gets the histograms of the weights where a run makes them.
     """
 
     def log_parameters(self, parameters: Mapping[str, Any]) -> None:

@@ -1,34 +1,16 @@
-"""Own the trainer `lightning`: a job in, the best weights and a complete checkpoint out."""
+"""Own the trainer `lightning`: its checks before a run; the training itself is imported once it starts."""
 
 from __future__ import annotations
 
-import logging
-import os
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 
 import torch
 
 from zoo_core.config.sections import RunConfig, TrainingSection
-from zoo_core.data.seeding import kept_randomness
-from zoo_core.data.workers import core_count
-from zoo_core.errors import UserError
 from zoo_core.protocols import Task, TrainJob, TrainOutcome
-from zoo_core.training.failures import explained_failures, plain_interruptions
-from zoo_core.training.hardware import (
-    Hardware,
-    choose_hardware,
-    launched_from_outside,
-    limit_gpu_memory,
-    torch_settings,
-)
+from zoo_core.training.hardware import choose_hardware
 from zoo_core.training.layers import prepare_layers
 from zoo_core.training.optimizer import build_optimizer, learning_rate, shares_of
-from zoo_core.training.processes import LocalEnvironment, followers, leave_group
-from zoo_core.training.session import Session
-from zoo_core.training.silence import SilentProgress, quiet_libraries
-
-log = logging.getLogger("zoo")
 
 
 def build(config: RunConfig) -> LightningTrainer:
@@ -73,64 +55,6 @@ class LightningTrainer:
             RunStoreError: When the disk is full or a folder cannot be written.
             KeyboardInterrupt: On Ctrl-C or SIGTERM; the state of the last finished epoch is on the disk then.
         """
-        hardware = choose_hardware(self.device, job.training)
-        if launched_from_outside():
-            _check_launcher(job)
-            try:
-                return self.run(job, hardware, None)
-            finally:
-                leave_group()
-        if job.training.num_nodes > 1:
-            msg = f"training.num_nodes is {job.training.num_nodes}, but no launcher has started this process."
-            hint = "Start the same command on every host with torchrun --nnodes ... --nproc-per-node ..."
-            raise UserError(msg, hint=hint)
-        work = partial(self.run, replace(job, progress=SilentProgress(), report=None, report_histograms=None), hardware)
-        with followers(work, job.training.devices) as environment:
-            return self.run(job, hardware, environment)
+        from zoo_core.training.fitting import Fitting
 
-    def run(self, job: TrainJob, hardware: Hardware, environment: LocalEnvironment | None) -> TrainOutcome:
-        """Do this process's part of a training."""
-        world, rank = _place(job, environment)
-        threads = self.threads
-        if threads is None and hardware.on_cpu and job.training.devices > 1:
-            threads = max(1, core_count() // job.training.devices)
-        with (
-            kept_randomness(),
-            quiet_libraries(),
-            torch_settings(deterministic=job.deterministic, threads=threads),
-            explained_failures(job.training),
-            plain_interruptions(),
-        ):
-            if not hardware.on_cpu:
-                limit_gpu_memory(self.gpu_memory)
-            notes = () if not hardware.on_cpu else self._idle_on_cpu(job)
-            return Session(job, hardware, world=world, rank=rank, notes=notes).train(environment)
-
-    def _idle_on_cpu(self, job: TrainJob) -> tuple[str, ...]:
-        """Return a sentence about the options that are set and concern GPUs only."""
-        asked = {
-            "general.gpu_memory_limit": self.gpu_memory,
-            "dataset.pin_mem": job.dataset.pin_mem,
-            "training.synchronize_step": job.training.synchronize_step,
-        }
-        idle = [key for key, value in asked.items() if value]
-        return (f"This training runs on the CPU; {', '.join(idle)} only concerns GPUs.",) if idle else ()
-
-
-def _check_launcher(job: TrainJob) -> None:
-    started, wanted = int(os.environ["WORLD_SIZE"]), job.training.devices * job.training.num_nodes
-    if started != wanted:
-        msg = (
-            f"The launcher has started {started} processes, but training.devices ({job.training.devices}) "
-            f"times training.num_nodes ({job.training.num_nodes}) is {wanted}."
-        )
-        raise UserError(
-            msg, hint="Set training.devices to the processes of one host and training.num_nodes to the hosts."
-        )
-
-
-def _place(job: TrainJob, environment: LocalEnvironment | None) -> tuple[int, int]:
-    """Return the number of all training processes and that of this one."""
-    if environment is not None:
-        return environment.world, environment.rank
-    return job.training.devices * job.training.num_nodes, int(os.environ["RANK"])
+        return Fitting(device=self.device, threads=self.threads, gpu_memory=self.gpu_memory).fit(job)
