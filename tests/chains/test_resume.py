@@ -1,6 +1,7 @@
 """Nothing finished is lost: runs go on after kills, interrupts and failures, and end as if nothing had happened."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import torch
 from zoo_core.errors import RunStoreError
 from zoo_core.runs.store import read_run
 
-EPOCHS = "training.epochs=6"
+EPOCHS = "training.epochs=4"
 
 
 def weights(run_dir, name="last.pth.tar"):
@@ -42,12 +43,14 @@ def wait_for_epochs(run_dir, count, process):
 
 @pytest.fixture(scope="module")
 def straight(tmp_path_factory, chains):
-    """Six epochs without interruption."""
+    """Four epochs without interruption."""
     config = chains.write(tmp_path_factory.mktemp("straight"))
     return chains.run(config, "operation_mode=training", EPOCHS).run_dir
 
 
-@pytest.mark.parametrize("kind", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "Ctrl-C"])
+@pytest.mark.parametrize(
+    "kind", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.slow)], ids=["kill -9", "Ctrl-C"]
+)
 def test_interrupted_training_ends_with_the_same_weights(kind, straight, tmp_path, chains):
     config = chains.write(tmp_path)
     process = start_process(config, "operation_mode=training", EPOCHS)
@@ -66,8 +69,14 @@ def test_interrupted_training_ends_with_the_same_weights(kind, straight, tmp_pat
     assert [line.split(",")[0] for line in ours] == [line.split(",")[0] for line in theirs]
 
 
-def test_finished_stages_are_not_computed_again(tmp_path, chains):
-    run_dir = chains.run(chains.write(tmp_path), "training.epochs=1").run_dir
+@pytest.fixture
+def copied(finished, tmp_path):
+    """A finished `chain_tqeb` that was moved elsewhere."""
+    return shutil.copytree(finished.run_dir, tmp_path / "run")
+
+
+def test_finished_stages_are_not_computed_again(copied, chains):
+    run_dir = copied
     results = sorted(run_dir.glob("stages/*/result.json"))
     before = {path: path.stat().st_mtime_ns for path in results}
     assert len(before) == 5
@@ -79,8 +88,8 @@ def test_finished_stages_are_not_computed_again(tmp_path, chains):
     assert {"3_quantization", "4_evaluation"} <= changed
 
 
-def test_run_killed_between_stages_goes_on_with_the_next(tmp_path, chains):
-    run_dir = chains.run(chains.write(tmp_path), "training.epochs=1").run_dir
+def test_run_killed_between_stages_goes_on_with_the_next(copied, chains):
+    run_dir = copied
     (run_dir / "stages/4_evaluation/result.json").unlink()
     trained = (run_dir / "stages/1_training/result.json").stat().st_mtime_ns
     summary = chains.resume(run_dir)
@@ -90,10 +99,10 @@ def test_run_killed_between_stages_goes_on_with_the_next(tmp_path, chains):
 
 
 def test_more_epochs_continue_the_training(tmp_path, straight, chains):
-    run_dir = chains.run(chains.write(tmp_path), "operation_mode=training", "training.epochs=3", SCHEDULE).run_dir
-    chains.resume(run_dir, "training.epochs=6")
+    run_dir = chains.run(chains.write(tmp_path), "operation_mode=training", "training.epochs=2", SCHEDULE).run_dir
+    chains.resume(run_dir, "training.epochs=4")
     rows = (run_dir / "stages/1_training/summary.csv").read_text().splitlines()
-    assert len(rows) == 7
+    assert len(rows) == 5
 
 
 SCHEDULE = "training.lr_scheduler.sched=none"
@@ -109,9 +118,11 @@ def test_other_settings_start_anew_and_keep_the_old_weights(tmp_path, chains):
 
 def test_folder_with_a_run_is_not_overwritten(tmp_path, chains):
     config = chains.write(tmp_path)
-    chains.run(config, "operation_mode=training", "training.epochs=1")
-    with pytest.raises(RunStoreError, match="already holds a run"):
-        chains.run(config, "operation_mode=training", "training.epochs=1")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "run.json").write_text("{}")
+    with pytest.raises(RunStoreError, match="already holds a run"):  # before the data are looked at
+        chains.run(config, "operation_mode=training", "dataset.validation_split=0.9999")
+    assert (tmp_path / "run" / "run.json").read_text() == "{}"
 
 
 def test_run_folder_below_a_file_is_refused_with_the_reason(tmp_path, chains):
