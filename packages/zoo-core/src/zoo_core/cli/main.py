@@ -114,7 +114,7 @@ def _leave(code: int) -> NoReturn:
     """
     if any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
         sys.exit(code)
-    atexit._run_exitfuncs()  # noqa: SLF001 - as multiprocessing ends its processes
+    atexit._run_exitfuncs()  # noqa: SLF001 - Python has no public name for it
     with suppress(OSError, ValueError):
         sys.stderr.flush()
     with suppress(OSError, ValueError):
